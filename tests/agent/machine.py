@@ -105,6 +105,17 @@ class Machine:
         assert done.returncode == 0, done.stderr
         return int(json.loads(done.stdout)["pid"])
 
+    def restart(self) -> int:
+        """`hookspan restart`; the new agent's pid."""
+        done = self.cli("restart", "--json")
+        assert done.returncode == 0, done.stderr
+        return int(json.loads(done.stdout)["pid"])
+
+    def down(self) -> None:
+        """`hookspan down`, which returns when the agent has ended."""
+        done = self.cli("down")
+        assert done.returncode == 0, done.stderr
+
     def status(self) -> Any:
         return self.json("status")
 

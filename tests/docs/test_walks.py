@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.claude.drivers import Home
 from tests.claude.model import Model, Tool, says
 from tests.docs.walk import DOCS, INSTALL, Walk, prepare, repository
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 LINES = [says(Tool("Bash", {"command": "wc -l cart.py"})), says("Two.")]
 SCRIPT = {"How many lines": LINES, "Fix the failing test": LINES}
@@ -137,9 +137,12 @@ def test_upgrading(home: Home, program: dict[str, str]) -> None:
 
 def agent(walk: Walk) -> dict[str, Any]:
     """What the agent says of itself, once it has come up."""
-    while (found := json.loads(walk.run("hookspan status --json"))["agent"])["state"] in {"starting", "not running"}:
-        time.sleep(0.1)
-    return found
+
+    def found() -> dict[str, Any] | None:
+        told: dict[str, Any] = json.loads(walk.run("hookspan status --json"))["agent"]
+        return None if told["state"] in {"starting", "not running"} else told
+
+    return until(found, "the agent does not come up")
 
 
 def assert_one_session(sink: Sink) -> None:

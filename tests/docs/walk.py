@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from tests.agent.machine import with_etc
 from tests.cache import cache
 from tests.claude.client import executable
 from tests.claude.drivers import Home
+from tests.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
@@ -29,6 +31,8 @@ STEP: Final = re.compile(
 OF_CLONE: Final = re.compile(r"pipx install .*(?<= )\.$|.* hooks/")  # what is typed in a clone of the repository
 NETWORK: Final = re.compile(r"(PIP|UV|SSL|REQUESTS)_|.*_proxy$", re.IGNORECASE)  # how this machine reaches packages
 TIMEOUT: Final = 300  # s for one command: the installation loads packages
+FLUSH: Final = re.compile(r"(hookspan flush)( --wait \S+)?")
+PATIENT: Final = r"\1 --wait 120s"  # than pages say: other tests have the machine, too
 SUDO: Final = '#!/bin/sh\nexec "$@"\n'  # the tests that need it run as root
 
 
@@ -107,7 +111,7 @@ class Walk:
         """One line in a shell, in the project's folder or in a clone of the repository; what it printed."""
         folder = ROOT if OF_CLONE.match(line) else self.home.project
         inside = ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", f"--wd={folder}"] if self._keeper else []
-        done = run([*inside, "bash", "-c", line], cwd=folder, env=self.env)
+        done = run([*inside, "bash", "-c", FLUSH.sub(PATIENT, line)], cwd=folder, env=self.env)
         said = done.stdout + done.stderr
         assert done.returncode == status, f"{line}: {said}"
         return said
@@ -132,7 +136,13 @@ class Walk:
         assert any(step["commands"] for step in steps), name
         assert any(step["text"] for step in steps), name
         for step in steps:
-            for line in (step["commands"] or step["command"]).splitlines():
+            if step["text"]:
+                until(functools.partial(self._says, step["command"], step["text"]), step["command"])
+            for line in (step["commands"] or "").splitlines():
                 if line not in done:
-                    said = self.run(line)
-                    assert (step["text"] or "") in said, f"{line}: {said}"
+                    self.run(line)
+
+    def _says(self, line: str, text: str) -> bool:
+        said = self.run(line)
+        assert text in said, f"{line}: {said}"
+        return True

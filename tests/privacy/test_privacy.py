@@ -177,7 +177,7 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
         until(lambda: all(told in b"".join(received) for told in (b"waits for you", b"a turn failed")))  # maybe in one
         until(lambda: Reader(machine.paths).counts().events == events)
         until(lambda: all(row.ended for row in Reader(machine.paths).sessions() if row.last < time.time_ns() - 10**12))
-        assert machine.json("flush")["exported"]
+        until(lambda: (told := machine.json("flush"))["exported"] and not told["unwritten"], "all of it is sent")
         sink.wait(lambda: any(point.name == "hookspan.tool.calls" for point in sink.points))
         said = [machine.cli(*words) for words in (("status",), ("status", "--json"), ("doctor",), ("doctor", "--json"))]
         reports = "".join(one.stdout + one.stderr for one in said)
@@ -197,7 +197,7 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
         said = {key for span in sink.spans for key in span.attributes if key in CONVERSATION}
         assert said == (CONVERSATION if "conversation" in export else set())
         assert ("Looking." in sent) is ("conversation" in export), "an answer of the model, which no label has"
-        machine.cli("down")
+        machine.down()
     assert in_files(machine.paths, SECRET)
     compact_all(machine.paths)
     assert in_files(machine.paths, SECRET) == []

@@ -1,5 +1,6 @@
 """Keys and tokens are in the files that hold them and in the requests that need them, and nowhere else."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -123,13 +124,12 @@ def test_secrets_are_in_no_argument_and_no_foreign_environment(busy: Machine):
 
 
 def test_files_with_secrets_are_the_users_alone(busy: Machine):
-    holders = [
-        path
-        for path in (*busy.paths.state.rglob("*"), *busy.paths.data.rglob("*"))
-        if path.is_file() and KEY.encode() in path.read_bytes()
-    ]
-    assert [path.stat().st_mode & 0o777 for path in holders] == [0o600] * len(holders)
-    assert {path.name for path in holders} <= {"settings.json"}  # the last good settings
+    holders: dict[str, int] = {}
+    for path in (*busy.paths.state.rglob("*"), *busy.paths.data.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # the agent is at work: some come and go
+            if path.is_file() and KEY.encode() in path.read_bytes():
+                holders[path.name] = path.stat().st_mode & 0o777
+    assert holders in ({}, {"settings.json": 0o600})  # the last good settings
 
 
 def test_a_secret_can_be_set_without_being_an_argument(machine: Machine):

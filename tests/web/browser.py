@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, Route, expect, sync_playwright
 
 from tests import npm
 
@@ -87,6 +87,12 @@ class Visitor:
     def reload(page: Page) -> None:
         """As a person does."""
         _load(page, page.reload)
+
+    @classmethod
+    def go(cls, page: Page, url: str) -> None:
+        """To another address, as by the address bar, with what belongs to it."""
+        _load(page, lambda: page.goto(url))
+        cls.loaded(page)
 
     def stranger(self, site: Served) -> Page:
         """An empty page of a browser that has never been signed in; refusals are no trouble then."""
@@ -184,10 +190,17 @@ def _load(page: Page, load: Callable[[], object]) -> None:
             changed.append(request.url)
 
     page.on("requestfailed", failed)
-    load()
-    while changed:
+    while True:
+        try:
+            load()
+        except Error as error:
+            if CHANGED not in error.message:
+                raise
+            continue
+        if not changed:
+            break
         changed.clear()
-        page.reload()
+        load = page.reload
     page.remove_listener("requestfailed", failed)
 
 
@@ -336,3 +349,19 @@ CLIPBOARD = """() => {
   Object.defineProperty(navigator.clipboard, "writeText", { value: async text => { window.copied = text; } });
 }"""
 """For `page.evaluate`: what is copied can be read as `copied`; only a window in front has the clipboard."""
+
+
+def copied(button: Locator, said: str) -> str:
+    """Press a button that copies. It says so for a moment, which may be over at the next look: it is watched within."""
+    button.evaluate(
+        """(button, said) => {
+          window.isSaid = false;
+          const look = () => (window.isSaid ||= button.textContent.replace(/\\s+/g, " ").trim().startsWith(said));
+          new MutationObserver(look).observe(button, {subtree: true, childList: true, characterData: true});
+        }""",
+        said,
+    )
+    button.click()
+    button.page.wait_for_function("isSaid")
+    text: str = button.page.evaluate("copied")
+    return text

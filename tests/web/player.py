@@ -24,6 +24,7 @@ from hookspan.config import load
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.setup import relay
+from tests.waiting import PATIENCE
 
 SESSIONS = Path(__file__).parents[1] / "sessions"
 STAMP = re.compile(r'("timestamp":")(\d{4}-\d\d-\d\dT[\d:.]+Z)(")')
@@ -141,7 +142,7 @@ class Player:
                 continue
             whole = json.loads(line)
             env = {**self.env, **whole["env"], "CLAUDE_PID": str(played.client.pid)}
-            subprocess.run(command, input=json.dumps(whole["event"]).encode(), env=env, timeout=30, check=True)
+            subprocess.run(command, input=json.dumps(whole["event"]).encode(), env=env, timeout=PATIENCE, check=True)
         return played
 
     def calls(self, count: int, *, seconds: float = 600.0, project: str = "monorepo") -> str:

@@ -45,9 +45,22 @@ class Site:
 
     def up(self) -> None:
         """Start the agent (again), whose page may have another port then."""
-        self.pid = self.machine.up()
-        self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
+        self._meet(self.machine.up())
+
+    def restart(self) -> None:
+        """Another agent, with the settings that are in its file now."""
+        self._meet(self.machine.restart())
+
+    def _meet(self, pid: int) -> None:
+        self.pid = pid
+        self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"] or ""  # of a page that is off
         self.port = urlsplit(self.url).port
+
+    @property
+    def where(self) -> str:
+        """Where the page is now."""
+        url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
+        return url
 
     def close(self) -> None:
         for client in self._clients:
@@ -97,18 +110,23 @@ class Site:
             until(
                 lambda: self._agent.request("flush", timeout=PATIENCE, wait=STEP)["drained"],
                 "the journal is not read to its end",
+                timeout=PATIENCE * 5,  # of some tests it has 20,000 lines
             )
 
     def compact(self) -> None:
         """Let `journal.raw_hours` be over for all that the journal has."""
         journal = Journal(self.machine.paths)
-        journal.rotate()
+        until(journal.rotate, "the journal's lock")
         for segment in journal.raw_older_than(-1):
             journal.compact(segment, lambda line: line)
 
     def settle(self) -> None:
         """Wait for the spans of what may be over, too: a turn is when nothing has come for some seconds after it."""
-        assert self._agent.request("flush", timeout=PATIENCE * 2, wait=PATIENCE)["drained"]
+        until(self._is_settled, "what is over is not written")
+
+    def _is_settled(self) -> bool:
+        answer = self._agent.request("flush", timeout=PATIENCE * 2, wait=PATIENCE)
+        return bool(answer["drained"] and not answer["unwritten"])
 
 
 def append(machine: Machine, *events: Mapping[str, Any] | bytes, at: int = 0) -> None:

@@ -67,7 +67,7 @@ def test_a_login_outlives_the_agent_and_ends_with_logout(site: Site) -> None:
     browser = site.browser()
     site.machine.kill()
     site.machine.up()
-    assert site.machine.status()["agent"]["url"] == site.url  # the port is kept
+    assert site.where == site.url  # the port is kept
     assert browser.get("/api/v1/summary").status_code == 200
     cookies = dict(browser.cookies)
     assert browser.post("/api/v1/logout", headers={"origin": site.url}).status_code == 204
@@ -213,11 +213,11 @@ def test_another_user_of_the_machine_gets_nothing_not_even_with_what_he_saw(site
 def test_open_says_why_there_is_no_page(make_site: Callable[..., Site]) -> None:
     site = make_site()
     site.machine.paths.config.write_text("[dashboard]\nenabled = false\n")
-    site.machine.cli("restart")
+    site.restart()
     done = site.machine.cli("open", "--print")
     assert done.returncode == 1
     assert "dashboard.enabled" in done.stderr
-    assert site.machine.status()["agent"]["url"] is None
+    assert site.url == ""
 
 
 def _listen(port: int = 0) -> socket.socket:
@@ -236,11 +236,11 @@ def test_a_port_that_somebody_else_has_is_left_to_him(make_site: Callable[..., S
         assert site.browser().get("/api/v1/summary").status_code == 200
         site.machine.kill()
         site.machine.up()
-        assert site.machine.status()["agent"]["url"] == site.url  # the port is kept while it is free
-        site.machine.cli("down")
+        assert site.where == site.url  # the port is kept while it is free
+        site.machine.down()
         with _listen(site.port or 0):
             site.machine.up()
-            moved = site.machine.status()["agent"]["url"]
+            moved = site.where
             assert moved not in {site.url, f"http://127.0.0.1:{taken}"}
             assert site.ticket_url().startswith(f"{moved}/login?ticket=")
 

@@ -7,7 +7,8 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.browser import Visitor, sideways, violations
+from tests.waiting import until
+from tests.web.browser import Visitor, resize, sideways, violations
 from tests.web.player import SESSIONS
 from tests.web.site import Play, Site, append
 
@@ -50,18 +51,19 @@ def test_which_agent_it_was_is_told_as_soon_as_there_are_two(site: Site, visitor
         ("/friction?agent=codex", page.get_by_label("Agent")),
         ("/receipts?agent=codex", page.get_by_label("Agent")),
     ):
-        page.goto(site.url + path)
+        visitor.go(page, site.url + path)
         expect(alone.first).to_be_visible()
-        page.set_viewport_size({"width": 320, "height": 700})
+        resize(page, 320, 700)
         assert sideways(page) == [], path
         assert violations(page) == []
-        page.set_viewport_size({"width": 1280, "height": 900})
+        resize(page, 1280, 900)
 
     api = {agent: site.get("/friction", agent=agent)["asked"] for agent in ("codex", "claude-code")}
     assert [sum(one["count"] for one in asked) for asked in api.values()] == [2, 1]
     assert sum(one["count"] for one in site.get("/friction")["asked"]) == 3
     assert {one["agent"] for one in site.get("/search", what="spans", agent="codex")["items"]} == {"codex"}
-    assert {one["agent"] for one in site.get("/search", agent="codex")["items"]} == {"codex"}
+    found = until(lambda: site.get("/search", agent="codex")["items"], "its messages are not taken in")
+    assert {one["agent"] for one in found} == {"codex"}
     assert site.get("/sessions", agent="codex")["agents"] == ["claude-code", "codex"]
     costs = {row["name"]: row["calls"] for row in site.get("/cost", by="agent")["rows"]}
     assert costs["codex"] == site.get("/cost", agent="codex")["total"]["calls"] > 0

@@ -79,6 +79,8 @@ def test_axe_finds_nothing_on_empty_pages_and_when_the_agent_is_away(site: Site,
     # Dark, and so a browser context of its own: one has six connections to a host, and each page keeps one.
     pages["/sessions"] = visitor.visit(site, f"/sessions/{play.session}", dark=True)
     found = {path: violations(page) for path, page in pages.items()}
+    for page in pages.values():  # what says so is loaded when the browser is idle
+        page.wait_for_function("() => customElements.get('page-banner')")
     visitor.agent_may_be_away = True
     site.machine.kill()
     for path, page in pages.items():
@@ -135,6 +137,6 @@ def test_nothing_moves_for_those_who_asked_for_that(morning: tuple[Site, dict[st
     site, shown = morning
     for path in ("/", f"/sessions/{shown['fans_out']}"):
         page = visitor.visit(site, path, motion=True)
-        assert page.evaluate("() => moving(document)") > 0
+        page.wait_for_function("() => moving(document) > 0")
         page.emulate_media(reduced_motion="reduce")
-        assert page.evaluate("() => moving(document)") == 0
+        page.wait_for_function("() => moving(document) === 0")

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.agent.machine import event
-from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.web.browser import CLIPBOARD, Visitor, resize, sideways, violations
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -45,7 +45,7 @@ def test_a_question_is_shown_with_its_answers_until_it_is_answered(shared: Site,
     expect(card).to_contain_text(HOSTILE)
     assert page.evaluate("() => [window.caught ?? null, !!deep(document, 'img')]") == [None, False]
     assert violations(page) == []
-    page.set_viewport_size({"width": 360, "height": 740})
+    resize(page, 360, 740)
     assert sideways(page) == []
     call = {"tool_name": "AskUserQuestion", "tool_use_id": asked[0]["tool_use_id"]}
     shared.append(event("PostToolUse", play.session, prompt_id=play.prompt, tool_response={}, duration_ms=1, **call))

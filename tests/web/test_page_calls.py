@@ -52,6 +52,7 @@ def test_it_calls_who_looks_elsewhere_when_a_session_begins_to_wait(site: Site, 
     assert violations(page) == []
     page.get_by_role("button", name="Call me").click()
     expect(page.get_by_role("button", name="Call me")).to_have_count(0)
+    page.wait_for_function(IS_CALLER)
     page.context.new_page().bring_to_front()
     page.wait_for_function("() => !document.hasFocus()")
     site.append(second.start(), second.submit("add a test"), *second.tool("npm test", asked=True)[:2])

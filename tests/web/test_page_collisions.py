@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.agent.machine import event
-from tests.web.browser import Visitor, sideways, violations
+from tests.web.browser import Visitor, resize, sideways, violations
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -40,13 +40,13 @@ def test_a_collision_is_told_before_the_write_is_done_and_leads_to_the_other(sha
     expect(mark_of_second).to_have_text(f"writes the same lines of {HOSTILE} as round the total")
     expect(mark_of_first).to_have_text(f"writes the same lines of {HOSTILE} as add the tax")
     assert violations(page) == []
-    page.set_viewport_size({"width": 320, "height": 740})
+    resize(page, 320, 740)
     assert sideways(page) == []
     mark_of_second.get_by_role("link", name="round the total").click()
     header = page.locator("session-header collision-mark")
     expect(header.get_by_role("link", name="add the tax")).to_be_visible()
     shared.append(done)
-    page.set_viewport_size({"width": 1280, "height": 900})
+    resize(page, 1280, 900)
     header.get_by_role("link", name="add the tax").click()
     page.get_by_role("treeitem").filter(has_text="Edit").click()
     link = page.get_by_role("listitem").filter(has_text="writes the same")

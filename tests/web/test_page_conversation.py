@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.agent.machine import launch
 from tests.waiting import until
-from tests.web.browser import Visitor, sideways, violations
+from tests.web.browser import Visitor, release, resize, sideways, violations
 from tests.web.site import Site
 from tests.web.talk import Talk, rounding
 
@@ -46,7 +46,7 @@ def test_a_conversation_is_read_searched_and_linked_to(shared: Site, visitor: Vi
     expect(view.locator("mark").first).to_have_text("quantize")
     articles.nth(12).get_by_role("link", name="#13").click()
     expect(view.locator(".target")).to_contain_text("Half up")
-    page.set_viewport_size({"width": 320, "height": 740})
+    resize(page, 320, 740)
     assert sideways(page) == []
 
 
@@ -79,7 +79,7 @@ def test_it_is_asked_for_again_while_the_agent_is_away(site: Site, visitor: Visi
         "() => performance.getEntriesByType('resource').some((file) => file.name.includes('/session-conversation.js'))"
     )
     visitor.agent_may_be_away = True
-    site.machine.cli("down")
+    site.machine.down()
     expect(page.get_by_text("The agent does not answer.")).to_be_visible()
     page.get_by_role("button", name="Conversation").click()
     view = page.locator("session-conversation")
@@ -105,12 +105,12 @@ def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:
     assert "+    whole = sum" in text
     held: list[Route] = []
     page.route("**/shared?*", lambda route, _: held.append(route))
-    panel.get_by_label("Paths.").uncheck()
+    with page.expect_request("**/shared?*"):
+        panel.get_by_label("Paths.").uncheck()
     expect(panel.get_by_role("button", name="Download")).to_be_disabled()  # the file in hand was made by other rules
     expect(panel.get_by_role("button", name="Copy")).to_be_disabled()
     expect(panel.get_by_role("status")).to_be_empty()
-    for route in held:
-        route.continue_()
+    release(page, "**/shared?*", held)
     expect(panel.get_by_text("kept")).to_be_visible()
     with page.expect_download() as download:
         panel.get_by_role("button", name="Download").click()

@@ -1,5 +1,6 @@
 """What it cost, by what it was for, in a real browser: of a session, and of a period."""
 
+import json
 import time
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.sync_api import expect
 
 from hookspan import wire
 from hookspan.wire.facts import Definition, Fact, Listing, ModelCall, RequestShape
-from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.web.browser import CLIPBOARD, Visitor, copied, resize, sideways, violations
 from tests.web.site import Play, Site
 
 SECOND = 10**9
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.need_chromium
 
 def call(play: Play, number: int, **told: object) -> ModelCall:
     """A model call for a dollar."""
-    at = time.time_ns() + number * SECOND // 100
+    at = time.time_ns() + number * 1000  # a turn whose calls are later than its end goes on
     prices = {"cache_read_price": 500.0, "cache_write_price": 5_500.0, "cost_nano": 10**9, "prices": "table"}
     whose = {"session": play.session, "prompt": play.prompt, "response_model": "claude-opus-5-5", "shape": "one"}
     key = f"call:m{number}"
@@ -57,12 +58,13 @@ def test_cost_by_what_it_was_for(site: Site, visitor: Visitor) -> None:
     expect(own.get_by_role("row", name="All of it")).to_contain_text("$4.00")
     expect(own.get_by_role("row", name="another model")).to_contain_text("$0.10")  # 20,000 tokens, $5 a million
     assert violations(page) == []
-    page.goto(f"{site.url}/friction")
+    visitor.go(page, f"{site.url}/friction")
     page.evaluate(CLIPBOARD)
     period = page.get_by_role("region", name="What it was for")
     expect(period.get_by_role("row", name="MCP server")).to_contain_text("25")
-    waste = page.get_by_role("region", name="What holds agents and people up")
-    miss, idle = waste.locator(".rows > li").all()  # 20,000 tokens once, and 1,000 in each of four requests
+    rows = page.get_by_role("region", name="What holds agents and people up").locator(".rows > li")
+    expect(rows).to_have_count(2)
+    miss, idle = rows.all()  # 20,000 tokens once, and 1,000 in each of four requests
     expect(miss).to_contain_text("another model")
     expect(miss).to_contain_text("$0.100")
     expect(idle).to_contain_text("MCP server tiny")
@@ -70,11 +72,10 @@ def test_cost_by_what_it_was_for(site: Site, visitor: Visitor) -> None:
     expect(miss.get_by_role("listitem")).to_contain_text("$0.100")
     unavailable = page.get_by_role("region", name="MCP servers that were not available")
     expect(unavailable).to_contain_text("broken failed in 1 session; closed wanted a login in 1 session")
-    idle.get_by_role("button", name="Copy").click()
-    page.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("JSON.parse(copied)") == {"permissions": {"deny": ["mcp__tiny"]}}
+    deny = copied(idle.get_by_role("button", name="Copy"), "Copied")
+    assert json.loads(deny) == {"permissions": {"deny": ["mcp__tiny"]}}
     assert violations(page) == []
-    page.set_viewport_size({"width": 360, "height": 800})
+    resize(page, 360, 800)
     assert sideways(page) == []
     miss.get_by_role("link", name="All of it, one by one").click()
     expect(page.get_by_role("button", name="cache miss: model")).to_be_visible()

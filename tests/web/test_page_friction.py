@@ -7,7 +7,8 @@ import time
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.waiting import until
+from tests.web.browser import CLIPBOARD, Visitor, copied, sideways, violations
 from tests.web.site import Play, Site, append
 
 SECOND = 10**9
@@ -36,13 +37,10 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     page.evaluate(CLIPBOARD)
     page.get_by_role("heading", name="Agents waited 1 min 45 s for you").wait_for()
     page.get_by_text("2 rules would have saved 1 min 40 s").wait_for()
-    page.get_by_role("button", name="Copy the rule Bash(git status:*)").click()
-    page.get_by_role("button", name="Copied the rule").wait_for()
-    assert page.evaluate("copied") == "Bash(git status:*)"
-    page.get_by_role("button", name="Copy all for settings.json").click()
-    page.get_by_role("button", name="Copied", exact=True).wait_for()
-    settings = page.evaluate("JSON.parse(copied)")
-    assert settings == {"permissions": {"allow": ["Bash(git status:*)", "Bash(npm test:*)"]}}
+    rule = copied(page.get_by_role("button", name="Copy the rule Bash(git status:*)"), "Copied the rule")
+    assert rule == "Bash(git status:*)"
+    settings = copied(page.get_by_role("button", name="Copy all for settings.json"), "Copied")
+    assert json.loads(settings) == {"permissions": {"allow": ["Bash(git status:*)", "Bash(npm test:*)"]}}
     page.get_by_role("button", name="30 days").click()
     page.get_by_text("8 dialogs in the last 30 days").wait_for()
     expect(page).to_have_url(re.compile(r"/friction\?days=30$"))
@@ -69,6 +67,7 @@ def test_names_from_outside_are_text_and_fit(site: Site, visitor: Visitor) -> No
 
 def test_without_content_it_says_why_there_are_no_rules(site: Site, visitor: Visitor) -> None:
     assert site.machine.cli("config", "set", "content.local", "false").returncode == 0
+    until(lambda: not site.get("/summary")["content"], "the setting is not in force")
     play = Play()
     site.append(play.start(), play.submit(), *play.tool("git status", asked=True), play.stop())
     page = visitor.visit(site, "/friction")
@@ -102,8 +101,7 @@ def test_the_dearest_project_has_a_colour_whoever_waited_longest(site: Site, vis
 
     page = visitor.visit(site)
     page.route("**/api/v1/friction*", answered)
-    page.goto(f"{site.url}/friction")
-    visitor.loaded(page)
+    visitor.go(page, f"{site.url}/friction")
     look = "one => getComputedStyle(one).backgroundColor"
     cost = page.get_by_role("region", name="Cost")
     swatches = {name: cost.get_by_role("row", name=name).locator(".swatch").evaluate(look) for name in paid}

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.waiting import until
 from tests.web.browser import Visitor, sideways, violations
 from tests.web.site import Play, Site
 
@@ -39,7 +40,8 @@ def test_it_follows_pauses_searches_and_opens_a_line(site: Site, visitor: Visito
     page.keyboard.press("/")
     page.keyboard.type("part-3 PreToolUse")  # of the oldest page, which the search fetches by itself
     page.get_by_role("option", name="make part-39").wait_for()
-    assert set(lines(page)) == {f"make part-{number}" for number in (3, *range(30, 40))}
+    wanted = {f"make part-{number}" for number in (3, *range(30, 40))}
+    until(lambda: set(lines(page)) == wanted, "not all of them are found, or others")
     page.get_by_role("listbox").focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowUp")
@@ -55,6 +57,7 @@ def test_it_follows_pauses_searches_and_opens_a_line(site: Site, visitor: Visito
 def test_without_content_it_shows_events_alone(site: Site, visitor: Visitor) -> None:
     """A hostile name is text, and everything fits on a telephone."""
     assert site.machine.cli("config", "set", "content.local", "false").returncode == 0
+    until(lambda: not site.get("/summary")["content"], "the setting is not in force")
     play = Play()
     site.append(play.start(), play.submit("secret words"), *play.tool("secret command", name=HOSTILE), play.stop())
     page = visitor.visit(site, "/log", width=360, height=740, dark=True)

@@ -54,6 +54,7 @@ def test_it_wakes_up_after_a_sleep_and_has_missed_nothing(site: Site, visitor: V
     site.append(play.start(), play.submit("fix the cart"), *play.tool("make 0"))
     page = visitor.visit(site, f"/sessions/{play.session}")
     page.clock.install()
+    page.add_init_script("delete window.SharedWorker")  # its clock is the machine's: it takes 40 s to miss heartbeats
     visitor.reload(page)
     visitor.loaded(page)
     page.get_by_text("Live", exact=True).wait_for()
@@ -76,11 +77,9 @@ def test_one_page_too_many_says_so_and_gets_the_place_of_one_that_closes(
 ) -> None:
     site = make_site(max_connections=1)
     visitor.refusals = True
-    first, second = (
-        visitor.visit(site),
-        visitor.visit(site, dark=True),
-    )  # of two browsers, since tabs of one share a place
+    first = visitor.visit(site)
     first.get_by_text("Live", exact=True).wait_for()
+    second = visitor.visit(site, dark=True)  # of another browser, since tabs of one share a place
     second.get_by_role("alert").get_by_text("Too many pages are open; close one.").wait_for()
     first.close()
     second.get_by_text("Live", exact=True).wait_for()
@@ -174,10 +173,10 @@ def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
     row.get_by_role("link").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="part-03", exact=True)).to_be_visible()
-    assert page.evaluate("scrollY") == 0
+    page.wait_for_function("() => scrollY === 0")
     page.go_back()
     expect(row).to_be_in_viewport()
-    assert abs(page.evaluate("scrollY") - before) < 5
+    page.wait_for_function("before => Math.abs(scrollY - before) < 5", arg=before)
     expect(row.get_by_role("link").first).to_be_focused()
     page.keyboard.press("j")
     expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link").first).to_be_focused()

@@ -28,8 +28,9 @@ def test_to_a_session_a_page_a_command_and_another_theme(site: Site, visitor: Vi
     page.keyboard.press("Enter")
     page.wait_for_function("window.copied === 'hookspan doctor'")
     box.wait_for(state="detached")
-    focused = page.evaluate("() => deep(document, 'sessions-filter').shadowRoot.activeElement.type")
-    assert focused == "search"  # where it was before
+    page.wait_for_function(  # where it was before
+        "() => deep(document, 'sessions-filter').shadowRoot.activeElement?.type === 'search'"
+    )
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").wait_for()
     page.keyboard.type("theme dark")
@@ -87,7 +88,7 @@ def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor
     page = visitor.visit(site, "/health")
     page.get_by_text("Live", exact=True).wait_for()
     visitor.agent_may_be_away = True
-    site.machine.cli("down")
+    site.machine.down()
     launch(site.machine, "--stay", version="99.0.0")
     page.get_by_text("hookspan 99.0.0 is running now").wait_for()
     page.get_by_role("button", name="Reload").click()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from hookspan.wire import encode
 from hookspan.wire.facts import LinesStayed
 from tests.store.worked import SECOND, Machine
-from tests.web.browser import Visitor, sideways, violations
+from tests.web.browser import Visitor, resize, sideways, violations
 from tests.web.site import Site
 
 pytestmark = pytest.mark.need_chromium
@@ -65,17 +65,17 @@ def test_receipts_by_branch(site: Site, visitor: Visitor, tmp_path: Path) -> Non
     assert round(found["total"]["cost"] * 1e9) == sum(session.total for session in machine.sessions.values())
 
     second = machine.sessions[2].id
-    page.goto(f"{site.url}/sessions/{second}")
+    visitor.go(page, f"{site.url}/sessions/{second}")
     page.get_by_role("link", name="Commits that it worked for").click()
     expect(page.get_by_role("row", name="picked from")).to_be_visible()
     expect(page.get_by_role("row", name="in place of")).to_have_count(0)
-    page.goto(f"{site.url}/receipts?project=another")
+    visitor.go(page, f"{site.url}/receipts?project=another")
     expect(page.get_by_text("No work went into a commit in this time.")).to_be_visible()
     assert violations(page) == []
-    page.goto(f"{site.url}/receipts")
+    visitor.go(page, f"{site.url}/receipts")
     page.get_by_role("row", name="in place of").wait_for()
     for width in (360, 320):
-        page.set_viewport_size({"width": width, "height": 800})
+        resize(page, width, 800)
         assert sideways(page) == []
         if folder := os.environ.get("PICTURES"):
             page.screenshot(path=f"{folder}/receipts-{width}.png", full_page=True)

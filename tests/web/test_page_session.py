@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.agent.machine import event
 from tests.waiting import until
-from tests.web.browser import CLIPBOARD, Visitor, focused, tab_to
+from tests.web.browser import CLIPBOARD, Visitor, copied, focused, tab_to
 from tests.web.player import Player, event_is
 from tests.web.site import Play, Site
 
@@ -58,10 +58,10 @@ def test_an_address_opens_the_turn_and_the_span(shared: Site, visitor: Visitor) 
     page.go_back()
     expect(page.get_by_role("heading", name="Turn 1: count the lines")).to_be_visible()
 
-    page.goto(f"{shared.url}/sessions/{play.session}?view=all&q=pytest")
+    visitor.go(page, f"{shared.url}/sessions/{play.session}?view=all&q=pytest")
     expect(page.locator("span-waterfall .line.hit")).to_have_count(1)
     assert rows(page).count("Turn") == 3
-    page.goto(f"{shared.url}/sessions/{play.session}?span=00000000000000ff")
+    visitor.go(page, f"{shared.url}/sessions/{play.session}?span=00000000000000ff")
     expect(page.get_by_text("No span 00000000000000ff is in this session any more.")).to_be_visible()
 
 
@@ -107,9 +107,9 @@ def test_it_misses_nothing_while_the_agent_is_away(site: Site, visitor: Visitor)
     site.append(*play.tool("make 6"))
     expect(page.get_by_role("treeitem", name="make 6")).to_be_visible()
     expect(page.get_by_text("The agent does not answer.")).to_be_hidden()
+    labels = page.locator("span-waterfall [role=treeitem] .of")
+    expect(labels).to_have_text([f"make {number}" for number in range(7)])
     assert rows(page) == ["Turn", *["Bash"] * 7]
-    labels = page.locator("span-waterfall [role=treeitem] .of").all_inner_texts()
-    assert labels == [f"make {number}" for number in range(7)]
 
 
 def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
@@ -148,7 +148,7 @@ def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
     tab_to(page, "Close details")
     press("Escape")
     expect(page.locator("span-details")).to_have_count(0)
-    assert "Spans by time" in focused(page)["name"]
+    until(lambda: "Spans by time" in focused(page)["name"], "the focus is not where it was")
 
 
 def test_ten_thousand_spans_are_few_rows(shared: Site, visitor: Visitor) -> None:
@@ -207,14 +207,11 @@ def test_it_is_copied_as_markdown(shared: Site, visitor: Visitor) -> None:
     shared.append(play.start(), play.submit("fix *the* cart | now"), *play.tool(command), play.stop())
     page = visitor.visit(shared, f"/sessions/{play.session}")
     page.evaluate(CLIPBOARD)
-    page.get_by_role("button", name="Copy as Markdown").click()
-    expect(page.get_by_role("button", name="Copied the session")).to_be_visible()
-    copied = page.evaluate("copied")
-    assert re.search(r"\| 1 \| fix \\\*the\\\* cart \\\| now \| <?[\d.]+ ms \|", copied), copied
-    assert "| Bash `` echo '\\| ` **bold** <b>' # \\| `` |" in copied
-    page.get_by_role("button", name="Copy resume command").click()
-    expect(page.get_by_role("button", name="Copied to resume it")).to_be_visible()
-    assert page.evaluate("copied") == f"claude --resume {play.session}"
+    text = copied(page.get_by_role("button", name="Copy as Markdown"), "Copied the session")
+    assert re.search(r"\| 1 \| fix \\\*the\\\* cart \\\| now \| <?[\d.]+ ms \|", text), text
+    assert "| Bash `` echo '\\| ` **bold** <b>' # \\| `` |" in text
+    resume = copied(page.get_by_role("button", name="Copy resume command"), "Copied to resume it")
+    assert resume == f"claude --resume {play.session}"
 
 
 def test_what_runs_beside_is_named_after_its_turn_is_over(shared: Site, visitor: Visitor) -> None:
@@ -266,6 +263,8 @@ def test_the_chosen_turn_and_the_hit_of_a_search_are_in_view(shared: Site, visit
     def seen(name: str) -> bool:
         line = turns.get_by_role("link", name=name, exact=False).bounding_box()
         around = box.bounding_box()
+        assert line is not None
+        assert around is not None
         return around["y"] <= line["y"] and line["y"] + line["height"] <= around["y"] + around["height"] + 1
 
     expect(turns.locator("turn-bar[selected]")).to_contain_text("part 40")
@@ -274,7 +273,7 @@ def test_the_chosen_turn_and_the_hit_of_a_search_are_in_view(shared: Site, visit
         page.keyboard.press("[")
     expect(turns.locator("turn-bar[selected]")).to_contain_text("part 15")
     until(lambda: seen("part 15"), "the chosen turn is not in view")
-    page.goto(f"{shared.url}/sessions/{play.session}?turn=40")
+    visitor.go(page, f"{shared.url}/sessions/{play.session}?turn=40")
     page.get_by_role("searchbox", name="Search spans").fill("40-29")
     expect(page.get_by_text("1 found")).to_be_visible()
     page.keyboard.press("Enter")
@@ -328,5 +327,6 @@ def test_only_what_matters_of_what_it_does_is_announced(site: Site, visitor: Vis
     expect(page.locator("session-header")).to_contain_text("thinks")
     site.append(play.stop())
     expect(page.locator("session-header")).to_contain_text("done, your turn")
+    page.wait_for_function("() => said.filter(Boolean).at(-1) === 'done, your turn'")
     said = [text for text in page.evaluate("said") if text]
     assert said == ["asks: Bash", "works", "done, your turn"]

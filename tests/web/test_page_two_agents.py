@@ -1,5 +1,6 @@
 """The real Claude Code and the real Codex at work in one repository: both on one page, and their collision told."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 
 from hookspan.agent.client import Client
 from hookspan.catalogue import attributes as sc
+from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanQuery
 from tests.claude import drivers, model
 from tests.claude.drivers import PrintSession
@@ -21,7 +23,7 @@ from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, patch, shell
 from tests.waiting import PATIENCE, until
-from tests.web.browser import Visitor, sideways, violations
+from tests.web.browser import Visitor, resize, sideways, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.need_chromium]
 
@@ -71,6 +73,13 @@ def wait_for(path: Path) -> dict[str, Any]:
     return shell(f"until test -e {path}; do sleep 0.05; done", yield_time_ms=60_000)
 
 
+def calls(home: Both, name: str) -> list[Span]:
+    """The spans of this name."""
+    with contextlib.closing(Reader(home.paths)) as reader:
+        every = [span for row in reader.sessions() for span in reader.spans_of_session(row.id)]
+    return [span for span in every if span.name == name]
+
+
 def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visitor) -> None:
     over = threading.Event()
     with model.Model("two agents") as anthropic, Both(anthropic.url, settings=PAGE) as home:
@@ -92,6 +101,7 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
             expect(of_claude).to_have_count(1)
             expect(of_codex).to_have_count(1)
             until(lambda: ROUNDED in cart.read_text(), "Claude Code's edit")
+            until(lambda: calls(home, "execute_tool Edit"), "its end, which a hook tells after it is in the file")
             edited.touch()
             until(lambda: TAXED in cart.read_text(), "Codex's edit")
 
@@ -100,9 +110,9 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
             )
             expect(of_claude.locator("collision-mark")).to_contain_text("writes the same lines of cart.py")
             assert violations(page) == []
-            page.set_viewport_size({"width": 320, "height": 740})
+            resize(page, 320, 740)
             assert sideways(page) == []
-            page.set_viewport_size({"width": 1280, "height": 900})
+            resize(page, 1280, 900)
             page.get_by_label("Agent").select_option("codex")
             expect(rows).to_have_count(1)
             expect(of_codex).to_have_count(1)
@@ -118,12 +128,7 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
 
         reader = Reader(home.paths)
         (found,) = reader.find_spans(SpanQuery(collisions=True))
-        (earlier,) = [
-            span
-            for row in reader.sessions()
-            for span in reader.spans_of_session(row.id)
-            if span.name == "execute_tool Edit"
-        ]
+        (earlier,) = calls(home, "execute_tool Edit")
         agents = {row.id: row.agent for row in reader.sessions()}
         reader.close()
         assert agents[found.session] == "codex"

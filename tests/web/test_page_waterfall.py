@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.web.browser import Visitor
+from tests.web.browser import Visitor, drawn
 from tests.web.player import Player, event_is
 from tests.web.site import Site
 
@@ -60,8 +60,7 @@ def test_subagents_lie_in_lanes_of_their_own_and_fold(played: tuple[Site, dict[s
     for lane in lanes:
         for line in lane["spans"]:
             assert all(before["end"] <= after["start"] + 1 for before, after in itertools.pairwise(line))
-    painted = page.evaluate(PAINTED, [len(lane["spans"]) for lane in lanes])
-    assert all(painted), painted
+    page.wait_for_function(f"counts => ({PAINTED})(counts).every(Boolean)", arg=[len(lane["spans"]) for lane in lanes])
     names = page.locator("span-waterfall .lane-names span")
     tops = names.evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
     assert tops == sorted(set(tops))
@@ -144,11 +143,12 @@ def test_the_zoom_is_in_the_address_and_of_one_turn(played: tuple[Site, dict[str
     page.locator("span-waterfall .t-tool").dblclick()
     expect(page).to_have_url(re.compile(r"zoom=\d+-\d+"))
     address, bar = page.url, page.locator("span-waterfall .t-tool .bar")
-    drawn = edges(bar)
-    page.goto(f"{site.url}/")
-    page.goto(address)
+    drawn(page)
+    before = edges(bar)
+    visitor.go(page, f"{site.url}/")
+    visitor.go(page, address)
     expect(fit).to_be_enabled()
-    assert edges(bar)[0] == pytest.approx(drawn[0], abs=2)
+    assert edges(bar)[0] == pytest.approx(before[0], abs=2)
     page.keyboard.press("Escape")
     page.keyboard.press("]")
     expect(page.get_by_role("heading", name="Turn 2")).to_be_visible()

@@ -95,7 +95,7 @@ def test_a_conversation_is_shown_from_the_archive_once_its_file_is_deleted(tmp_p
         assert site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])["items"] == said["items"]
         player.close()
 
-        site.machine.cli("down")
+        site.machine.down()
         with contextlib.closing(Store.open(site.machine.paths)) as store:
             while not store.prune(Retention(days=1, bytes=1 << 40), time.time_ns() + 2 * DAY).done:
                 pass
@@ -116,7 +116,7 @@ def test_a_damaged_index_says_so_and_is_made_anew(tmp_path: Path) -> None:
         player.past("print_tools_agent", end=60, stretch=10)
         site.settle()
         until(lambda: len(site.get("/search", q="cart")["items"]) >= 3)
-        assert site.machine.cli("down").returncode == 0
+        site.machine.down()
         with contextlib.closing(sqlite3.connect(site.machine.paths.content_db)) as db:
             (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'message'").fetchone()
         with site.machine.paths.content_db.open("r+b") as file:

@@ -1,11 +1,14 @@
 """The live stream: whole, once, in order, whatever breaks in between."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import psutil
 import pytest
 
+from hookspan.web.stream_endpoint import SEND_TIMEOUT
+from tests.waiting import PATIENCE, until
 from tests.web.site import Follower, Play, Refused, Site, append, stream
 
 PAGES = 100
@@ -19,7 +22,13 @@ def test_what_happens_comes_with_its_spans_its_session_and_the_new_numbers(site:
 
     async def run() -> None:
         following = asyncio.create_task(
-            page.follow(lambda it: len(it.records) >= 3 and it.summary and it.summary["hooks"]["samples"] == 5)
+            page.follow(
+                lambda it: (
+                    len(it.records) >= 3
+                    and it.summary
+                    and (it.summary["hooks"]["samples"], it.summary["states"]["working"]) == (5, 1)
+                )
+            )
         )
         await page.until(lambda it: it.kinds)
         events = play.tool("npm test", asked=True)
@@ -36,12 +45,11 @@ def test_what_happens_comes_with_its_spans_its_session_and_the_new_numbers(site:
     spans = {one["key"]: one for one in site.get(f"/sessions/{play.session}/spans")["items"]}
     assert [spans[key]["name"] for key in page.keys] == ["permission Bash", "execute_tool Bash"]
     assert page.sessions[play.session]["state"] == "working"
-    assert page.summary["states"]["working"] == 1
 
 
-def test_a_fetch_and_the_stream_after_it_leave_no_gap_and_have_no_overlap(site: Site) -> None:
+def test_a_fetch_and_the_stream_after_it_leave_no_gap_and_have_no_overlap(make_site: Callable[..., Site]) -> None:
     """Also when the answer came from the cache and is older than the store."""
-    play = Play()
+    site, play = make_site(cache_ttl=3600), Play()
     site.append(play.start(), play.submit())
     first = site.get("/summary")
     site.append(*play.tool())
@@ -74,7 +82,7 @@ def test_a_page_misses_nothing_and_sees_nothing_twice_over_a_killed_agent(site: 
         for _ in range(20):
             append(site.machine, *play.tool())  # while there is no agent
         await asyncio.to_thread(site.machine.up)
-        await asyncio.wait_for(following, 60)
+        await asyncio.wait_for(following, PATIENCE)
 
     asyncio.run(run())
     assert page.records == site.records()
@@ -82,7 +90,7 @@ def test_a_page_misses_nothing_and_sees_nothing_twice_over_a_killed_agent(site: 
     assert len(page.keys) == len(set(page.keys)) == 60
     assert page.kinds.count("hello") >= 2
     assert "reset" not in page.kinds
-    assert site.machine.status()["agent"]["url"] == site.url
+    assert site.where == site.url
 
 
 def test_a_hundred_pages_miss_none_of_a_hundred_events_a_second(make_site: Callable[..., Site]) -> None:
@@ -132,6 +140,7 @@ def test_a_page_that_does_not_read_is_let_go_and_comes_back_whole(site: Site) ->
                 slow.apply(message)
                 if message.kind == "hello":
                     break
+            began = time.monotonic()
             for number in range(rounds):  # 60 MB, and nobody reads them from this connection
                 events = [one for _ in range(each) for one in play.tool("x" * 100, session_note="y" * 10)]
                 await asyncio.to_thread(append, site.machine, *events)
@@ -143,7 +152,7 @@ def test_a_page_that_does_not_read_is_let_go_and_comes_back_whole(site: Site) ->
             async for message in messages:
                 slow.apply(message)
         following.cancel()
-        assert slow.kinds[-1] == "slow"
+        assert slow.kinds[-1] == "slow" or time.monotonic() - began > SEND_TIMEOUT  # then it is let go without a word
         assert len(slow.records) < total
         await slow.follow(lambda it: len(it.records) >= total or "reset" in it.kinds)
 
@@ -164,7 +173,8 @@ def test_over_the_limit_a_page_is_told_when_to_come_again(make_site: Callable[..
                     pass
             assert refused.value.status == 503
             assert int(refused.value.headers["retry-after"]) > 0
-        for _ in range(500):  # those two have gone, and their places are free
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:  # those two have gone, and their places are free
             try:
                 async with stream(site) as three:
                     assert (await anext(three)).kind == "hello"
@@ -174,12 +184,9 @@ def test_over_the_limit_a_page_is_told_when_to_come_again(make_site: Callable[..
         pytest.fail("the places of closed pages stay taken")
 
     asyncio.run(run())
-    assert site.get("/health")["stream"] == {
-        "connections": 0,
-        "maximum": 2,
-        "refused": pytest.approx(1, abs=500),
-        "slow": 0,
-    }
+    told = until(lambda: (found := site.get("/health")["stream"])["connections"] == 0 and found, "the last one stays")
+    assert told["refused"] >= 1
+    assert (told["maximum"], told["slow"]) == (2, 0)
 
 
 def test_a_page_that_is_too_far_behind_or_ahead_begins_anew(site: Site) -> None:
