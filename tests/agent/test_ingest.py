@@ -200,6 +200,16 @@ def test_strays_are_taken_in(machine: Machine):
     assert not list(machine.paths.journal.glob("stray-*"))
 
 
+def test_a_flush_has_taken_in_the_strays_of_before(machine: Machine):
+    machine.up()
+    for number in range(1, 4):
+        with machine.paths.current.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            machine.hooks(*small_session())
+        assert machine.json("flush")["drained"]
+        assert machine.counts().events == 6 * number
+
+
 def test_a_backlog_that_never_ends_puts_off_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(upkeep, "OVERDUE", 0.0)
     machine = Machine(tmp_path).install()

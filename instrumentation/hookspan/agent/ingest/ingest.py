@@ -128,8 +128,10 @@ class Ingest:
         if self._take_batch():
             self.upkeep.amid_backlog()
             return
+        if self.upkeep.between_batches():
+            return
         self.progress.caught_up, self.progress.caught_up_at = True, began
-        wait = 0.0 if self.upkeep.between_batches() else self.loop.guarded(self._observe)
+        wait = self.loop.guarded(self._observe)
         self._poke.wait(POLL if wait is None else wait)
         self._gather()
 
@@ -300,7 +302,8 @@ class Ingest:
         self._poke.wake()
 
     def wait_caught_up(self, deadline: float) -> bool:
-        """Wait until what was in the journal at the call is committed; `deadline` in monotonic seconds."""
+        """Wait until what was in the journal at the call is committed, with strays; `deadline` in monotonic seconds."""
+        self.upkeep.strays_are_due()
         asked = time.monotonic()
         self._poke.wake()
         while not (self.progress.caught_up and self.progress.caught_up_at >= asked):

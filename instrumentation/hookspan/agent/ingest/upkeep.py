@@ -89,6 +89,10 @@ class Upkeep:
             self._take_in_strays()
             self._keep_limits()
 
+    def strays_are_due(self) -> None:
+        """Called by any thread: take in what there is before all is said to be read."""
+        self._strays.again_in(0)
+
     def _take_in_strays(self) -> bool:
         return self._strays.is_due() and bool(self._ingest.guarded(self._journal.take_in_strays))
 
