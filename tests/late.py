@@ -17,6 +17,7 @@ from hookspan.model.rows import Increment
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from tests.recorded import lines
 
 FIELDS = ("name", "parent_id", "start", "end", "kind", "status")
 DIGITS = 6  # sums of seconds are added up in another order, so that their last digits differ
@@ -119,7 +120,5 @@ def _compare(early: Told, late: Told) -> Iterator[tuple[str, tuple[str, ...], st
 def hand_over(early: Path, late: Path) -> None:
     """Give what the relays wrote into one journal folder to another one, in its order, without the agent's facts."""
     late.mkdir(mode=0o700, parents=True, exist_ok=True)
-    finished = sorted(path for path in early.glob("0*.jsonl") if path.stat().st_size)
-    lines = [line for path in (*finished, early / "current.jsonl") for line in path.read_bytes().splitlines()]
-    heard = [line for line in lines if json.loads(line).get("kind", "event") == "event"]
+    heard = [line for line in lines(early) if json.loads(line).get("kind", "event") == "event"]
     (late / "current.jsonl").write_bytes(b"".join(line + b"\n" for line in heard))

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hookspan import __version__
+from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, Ready
 from hookspan.agent.lock import is_held
 from hookspan.config import load
+from hookspan.errors import UserError
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.setup import relay
@@ -184,6 +186,21 @@ def end(relay: "subprocess.Popen[bytes]") -> None:
     with relay.stdout:
         assert relay.stdout.read() == b""
     assert relay.wait() == 0
+
+
+def stop(paths: Paths) -> None:
+    """The agent ends, as by `down`, and hooks start none. Raises UserError if it takes longer than a test waits."""
+    paths.create()
+    paths.down.touch()
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            launching.stop(paths)
+        except UserError:  # sooner than a test gives up
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def with_etc(files: Path, scratch: Path) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import statistics
 import sys
 import threading
@@ -20,11 +19,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from hookspan.agent.client import Client
 from hookspan.catalogue import attributes as sc
 from hookspan.store import Reader
 from tests.claude import native
 from tests.claude.drivers import InteractiveSession
-from tests.claude.installed import InstalledHome
+from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.interactive import choose
 from tests.otlp_sink import Sink
@@ -35,7 +35,6 @@ DRAWN = 1.2  # seconds: the client takes no key while it draws a dialog
 SHOWN = 0.15  # seconds after the key within which the page is to be right
 AFTER = 0.4  # seconds after the key for which it is looked on
 SANDBOX = ("--allowedTools", "Bash", "--settings", json.dumps({"sandbox": {"enabled": True}}))
-DIALOG_PATIENCE = 30.0  # seconds
 MCP = Path(__file__).with_name("mcp_server.py")
 SLOW = "sleep 1"
 QUESTION = {
@@ -154,21 +153,24 @@ class Machine:
         with contextlib.ExitStack() as undo:
             self.theirs = undo.enter_context(Sink())
             self.model = undo.enter_context(Model("dialogs"))
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = int(free.getsockname()[1])
-            settings = {"dashboard.enabled": "true", "dashboard.port": str(port)}
+            settings = {"dashboard.enabled": "true", "dashboard.port": "0"}
             env = native.environment(self.theirs.url)
             self.home = undo.enter_context(InstalledHome(self.model.url, env=env, settings=settings))
             config = {"mcpServers": {"tiny": {"command": "/usr/bin/python3", "args": [str(MCP)]}}}
             (self.home.home / "mcp.json").write_text(json.dumps(config))
             self.home.hookspan("up")
-            self.page = Page(port, self.home.paths.token.read_text().strip())
+            self.page = Page(self._port(), self.home.paths.token.read_text().strip())
             undo.callback(self.page.close)
             self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._undo.close()
+
+    def _port(self) -> int:
+        """Of the page, which any free one may have."""
+        url = until(lambda: Client(self.home.paths).request("ping", timeout=PATIENCE)["url"], "the page")
+        return int(url.rpartition(":")[2])
 
     @contextlib.contextmanager
     def client(self, mode: str = "default", *args: str) -> Iterator[InteractiveSession]:
@@ -191,6 +193,20 @@ class Machine:
         """When the client's entry was last written, Unix ns."""
         return (self.home.claude / "sessions" / f"{session.pid}.json").stat().st_mtime_ns
 
+    def waits(self, session: InteractiveSession) -> bool:
+        """Whether it says that it waits for an answer."""
+        return self.entry(session).get("status") == "waiting"
+
+    def is_answered(self, session: InteractiveSession) -> bool:
+        """Whether it says that it does something else; not for a file that is just being written."""
+        return self.entry(session).get("status") not in {None, "waiting"}
+
+    def turns(self, session: InteractiveSession) -> int:
+        """How many turns of its session have come to their ends."""
+        id_ = self.entry(session).get("sessionId")
+        events = self.home.events()
+        return sum(event["hook_event_name"] == "Stop" and event["session_id"] == id_ for event in events)
+
     def next_written(self, session: InteractiveSession, before: int) -> int:
         """When it is next written."""
         deadline = time.monotonic() + PATIENCE
@@ -210,7 +226,7 @@ class Machine:
         began = time.time_ns()
         session.submit(prompt)
         dialog = f"the dialog of {case.kind} {case.answer}"
-        until(lambda: self.entry(session).get("status") == "waiting", dialog, DIALOG_PATIENCE)
+        until(lambda: self.waits(session), dialog)
         id_ = str(self.entry(session)["sessionId"])
         time.sleep(DRAWN)
         if case.label:
@@ -219,12 +235,14 @@ class Machine:
         for move in case.moves:
             session.keys(move)
             time.sleep(0.3)
+        with contextlib.suppress(TimeoutError):  # which is what it then shows
+            until(lambda: self.page.row(id_).get("state") == "waiting", "the page")
         seen.open_state = self.page.row(id_).get("state", "")
         written = self.written(session)
         key = seen.key = time.time_ns()
         with ThreadPoolExecutor(1) as watcher:
             told = watcher.submit(self.next_written, session, written)
-            session.keys(case.key)
+            session.press(case.key, lambda: self.is_answered(session))
             time.sleep(max(0.0, SHOWN - (time.time_ns() - key) / 1e9))
             seen.metric = self.phases()
             seen.told = (told.result() - key) / MS
@@ -244,6 +262,7 @@ class Machine:
 
     def compare(self, seen: Sequence[Seen]) -> None:
         """Fills in what spans say, against the client's own."""
+        flush(self.home)
         calls = native.read(self.theirs).tools
         reader = Reader(self.home.paths)
         spans = [span for row in reader.sessions() for span in reader.spans_of_session(row.id, hooks=False)]
@@ -406,7 +425,6 @@ def run(machine: Machine, kinds: Collection[str] = ()) -> list[Seen]:
             continue
         with machine.client(group.mode, *group.options) as session:
             seen += (one for case in wanted if (one := _played(machine, session, case)) is not None)
-    time.sleep(2)
     machine.compare(seen)
     return seen
 

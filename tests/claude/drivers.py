@@ -125,7 +125,8 @@ class Home:
             with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself just now
                 process.terminate()
         for process in psutil.wait_procs(processes, TERMINATE_PATIENCE)[1]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         shutil.rmtree(self.root, ignore_errors=True)
         for left in Path(f"/tmp/claude-{os.getuid()}").glob(
             f"{slug(str(self.root))}*"

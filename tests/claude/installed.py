@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hookspan.agent import launch
 from hookspan.agent.client import Client
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.claude_code import programs
@@ -17,9 +15,11 @@ from hookspan.config.edit import change
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from tests.agent.machine import stop
 from tests.claude import client
 from tests.claude.drivers import Home
 from tests.command import call
+from tests.recorded import events
 from tests.waiting import PATIENCE
 
 TOP = "hs"  # short: a socket's path holds 104 bytes
@@ -63,10 +63,7 @@ def flush(home: Home) -> None:
 
 def down(home: Home, *, top: str = TOP) -> None:
     """As `down`, without a process."""
-    paths = paths_of(home, top)
-    paths.create()
-    paths.down.touch()
-    launch.stop(paths)
+    stop(paths_of(home, top))
 
 
 def install(home: Home, settings: Mapping[str, str]) -> None:
@@ -89,12 +86,14 @@ class InstalledHome(Home):
 
     def events(self) -> list[dict[str, Any]]:
         """Payloads of all hook events in the journal."""
-        records = (json.loads(line) for line in self.paths.current.read_bytes().splitlines())
-        return [record["event"] for record in records if record.get("kind", "event") == "event"]
+        return events(self.paths.journal)
 
     def sessions(self) -> list[SessionRow]:
         """The store's session rows now."""
-        return Reader(self.paths).sessions() if self.paths.store.exists() else []
+        if not self.paths.store.exists():
+            return []
+        with contextlib.closing(Reader(self.paths)) as reader:
+            return reader.sessions()
 
     def close(self) -> None:
         """Stop the agent and remove everything."""

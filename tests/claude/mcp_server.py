@@ -1,6 +1,7 @@
 """A tiny MCP server on stdin and stdout: `greet` fails (isError) for an empty name, `ask` asks the user (elicitation).
 
-`greet` of "more" adds a tool, of which the client is notified. Standard library only.
+`greet` of "more" adds a tool, of which the client is notified, and which it has been told of when it gets the answer.
+Standard library only.
 """
 
 import json
@@ -36,6 +37,7 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
         if name == MORE and not added:
             added.append({"name": MORE, "description": "Greet everybody", "inputSchema": SCHEMA})
             send({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+            serve(until="tools/list")
         text = f"Hello {name}" if name else "nobody to greet"
         return {"content": [{"type": "text", "text": text}], "isError": not name}
     return {}
@@ -58,8 +60,16 @@ def send(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" in request:
+def serve(until: str = "") -> None:
+    """Answer requests to the end of the input, or until one of this method was answered."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "id" not in request:
+            continue
         result = answer(request["method"], request.get("params") or {})
         send({"jsonrpc": "2.0", "id": request["id"], "result": result})
+        if request["method"] == until:
+            return
+
+
+serve()

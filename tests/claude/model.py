@@ -34,7 +34,7 @@ UNSCRIPTED = "(unscripted)"
 HIDDEN = frozenset({SUMMARY, AUXILIARY})
 """Conversations that no transcript shows."""
 CLOSING_TEXT = "All done."
-GATE_TIMEOUT = 60.0  # seconds that an answer waits for its gate at most
+GATE_TIMEOUT = 600.0  # seconds that an answer waits for its gate at most; a test gives up before
 
 # The words in which every version so far asks for a conversation's summary.
 _SUMMARY_REQUEST = re.compile(r"create a (detailed )?summary of", re.IGNORECASE)
@@ -66,15 +66,16 @@ class Tool:
 class Answer:
     """One answer of the model.
 
-    `delay` seconds pass before its first byte, `chunk_delay` seconds between two pieces of it, `gate` (if any) must
-    be set before it starts. `complete` is False for an answer that the scenario cuts off. `padding` is added to the
-    input tokens, e.g. to fill the context so that the client compacts.
+    `delay` seconds pass before its first byte, `chunk_delay` seconds between two pieces of it. `gate` (if any) must be
+    set before it starts, `held` (if any) before it ends. `complete` is False for an answer that the scenario cuts off.
+    `padding` is added to the input tokens, e.g. to fill the context so that the client compacts.
     """
 
     blocks: tuple[str | Tool, ...]
     delay: float = 0.0
     chunk_delay: float = 0.0
     gate: threading.Event | None = None
+    held: threading.Event | None = None
     complete: bool = True
     padding: int = 0
 
@@ -176,11 +177,17 @@ class Model:
 
     def play(self, script: Script) -> None:
         """Add conversations to the script."""
-        self._script |= {marker: list(_expand(steps)) for marker, steps in script.items()}
+        with self._lock:
+            self._script |= {marker: list(_expand(steps)) for marker, steps in script.items()}
 
     def asked(self, marker: str) -> int:
         """How many requests this conversation has made so far."""
         return self._asked[marker]
+
+    def is_done(self) -> bool:
+        """Whether all is answered but what the scenario cuts off: a client may have read the whole of an answer, and
+        have ended, before it is noted here."""
+        return all(call.done_at is not None or call.cut for call in list(self.calls))
 
     def next_step(self, request: Mapping[str, Any], attempt: int) -> tuple[Call, Step]:
         """Log a request and decide its answer."""
@@ -321,6 +328,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         call.first_byte_at = time.time_ns()
         for event in _events(call, answer):
+            if event["type"] == "message_delta" and answer.held is not None:
+                answer.held.wait(GATE_TIMEOUT)
             data = _aws_message(event) if of_aws else f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()

@@ -16,7 +16,7 @@ from tests.claude.verdict import Spans, faults, wrong_lengths
 from tests.otlp_sink import Sink
 
 LATE = "late"  # what the second agent has, beside TOP
-SETTLED = 45.0  # seconds after the client's end within which every span is out: a turn whose end is unclear waits 10
+SETTLED = 90.0  # seconds after the client's end within which every span is out: a turn whose end is unclear waits 10
 
 
 @dataclass

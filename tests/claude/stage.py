@@ -15,6 +15,7 @@ from typing import Any, Self
 from tests.claude.drivers import Home, InteractiveSession, PrintSession
 from tests.claude.model import HIDDEN, Model, Tool
 from tests.conformance.build import compile_relay
+from tests.recorded import records
 from tests.waiting import PATIENCE, until
 
 ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Edit Write Agent")
@@ -128,10 +129,8 @@ class Stage:
         return session
 
     def journal(self) -> list[dict[str, Any]]:
-        """The events in the journal so far. Files: the current one, then lines that waited too long for its lock."""
-        files = sorted(path for path in (self.home.state / "journal").glob("*") if path.is_file())
-        whole = (line for path in files for line in path.read_text(encoding="utf-8").split("\n")[:-1])
-        return [line for line in map(json.loads, whole) if "event" in line]
+        """The hooks' lines in the journal so far."""
+        return [record for record in records(self.home.state / "journal") if "event" in record]
 
     def count(self, event: str, **fields: Any) -> int:
         """How many events of this name (with these fields) were heard."""
@@ -148,16 +147,24 @@ class Stage:
         """Wait until a conversation has asked the model this often."""
         until(lambda: self.model.asked(marker) >= times, f"{times} requests of {marker!r}")
 
+    def in_transcripts(self, text: str) -> int:
+        """How often the transcripts hold a text."""
+        files = (self.home.claude / "projects").glob("*/*.jsonl")
+        return sum(path.read_text().count(text) for path in files)
+
     def transcript_says(self, text: str, times: int = 1) -> None:
         """Wait until the transcripts hold a text this often."""
-        files = self.home.claude / "projects"
-        until(
-            lambda: sum(path.read_text().count(text) for path in files.glob("*/*.jsonl")) >= times,
-            f"{text!r} in a transcript",
-        )
+        until(lambda: self.in_transcripts(text) >= times, f"{text!r} in a transcript")
 
     def recording(self, story: Story) -> Recording:
         """Collect what the run left behind and compute what is true of it."""
+        until(self.model.is_done, "the answers' ends")
+        lines, metas = until(self._files, "files that stay as they are")
+        calls = [call.record() for call in self.model.calls]
+        return Recording(self.name, self.home.home, self.journal(), lines, metas, calls, self._expected(story))
+
+    def _files(self) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, Any]]]:
+        """Transcripts and small files of the client. Raises OSError if one goes meanwhile."""
         root = self.home.claude
         lines = {
             str(path.relative_to(root)): [
@@ -172,8 +179,7 @@ class Stage:
         metas |= {
             str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("sessions/*.json"))
         }
-        calls = [call.record() for call in self.model.calls]
-        return Recording(self.name, self.home.home, self.journal(), lines, metas, calls, self._expected(story))
+        return lines, metas
 
     def _expected(self, story: Story) -> dict[str, Any]:
         """What must be found, from the script and from what the server delivered; never from what the client said."""

@@ -132,6 +132,9 @@ def test_in_a_terminal(home, model):
     with InteractiveSession(home, *arguments) as session:
         session.wait_for("accept edits on")
 
+        def stops() -> int:
+            return sum(event["hook_event_name"] == "Stop" for event in home.events())
+
         def run(command: str, done: str) -> None:
             session.submit(command)
             until(lambda: any(words in session.screen() for words in (CONFIRM, done)), command, poll=POLL)
@@ -140,9 +143,10 @@ def test_in_a_terminal(home, model):
             session.wait_for(done)
 
         def ask(prompt: str) -> None:
+            before = stops()
             session.submit(prompt)
             until(lambda: model.asked(prompt) == len(ANSWERS), prompt)
-            session.wait_for("Mended.")
+            until(lambda: stops() == before + 1, f"the turn's end: {prompt}")
 
         ask(PROMPTS[0])
         for (command, done), prompt in zip(COMMANDS, PROMPTS[1:], strict=True):

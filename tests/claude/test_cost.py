@@ -21,7 +21,7 @@ from hookspan.store import Reader, WasteQuery
 from hookspan.web import accounts, schemas
 from hookspan.web.queries import PageReader
 from tests.claude.drivers import PrintSession
-from tests.claude.installed import InstalledHome
+from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import WORKFLOW, agent
 from tests.claude.test_providers import CLOUDS
@@ -124,6 +124,7 @@ def test_cost_by_account_adds_up_to_the_client_s_total():
         clouds = ({}, {**variables, "CLAUDE_CODE_USE_BEDROCK": "1", url: bedrock.url})
         with ThreadPoolExecutor() as side_by_side:
             at_the_api, at_bedrock = side_by_side.map(lambda env: play(home, plugin, env), clouds)
+        flush(home)
         reader = Reader(home.paths)
         until(lambda: all(row.ended for row in reader.sessions()), "the ends of both")
         rows = {row.id: row for row in reader.sessions()}

@@ -79,10 +79,12 @@ def test_a_sandbox_s_question_is_a_wait(machine):
     with machine.client("default", *SANDBOX) as session:
         seen = machine.play(session, Case("sandbox", "esc", curl("example"), key="Escape"))
         assert "waiting" in seen.states
-        until(lambda: bool(spans_of(machine, session, "execute_tool Bash")), "the call's span")
-        (wait,), (call,) = (
-            spans_of(machine, session, f"{kind}") for kind in ("permission sandbox", "execute_tool Bash")
-        )
+
+        def both() -> tuple[Span, Span]:
+            (wait,), (call,) = (spans_of(machine, session, of) for of in ("permission sandbox", "execute_tool Bash"))
+            return wait, call
+
+        wait, call = until(both, "the spans of wait and call")
     assert call.start < wait.start < wait.end <= call.end
     assert (wait.attributes[sc.DECISION], wait.attributes[sc.BASIS]) == (Decision.REFUSED, Basis.REGISTRY)
     assert wait.attributes[sc.TOOL_CALL_ID] == call.attributes[sc.GEN_AI_TOOL_CALL_ID]
@@ -92,14 +94,19 @@ def test_a_sandbox_s_question_is_a_wait(machine):
 def test_a_session_without_hooks_is_listed(machine):
     machine.model.play({"without hooks": [says(bash("bare", "true")), says("Done.")]})
     with InteractiveSession(machine.home, "--bare", "--permission-mode", "default") as session:
-        until(lambda: any(row.pid == session.pid for row in machine.home.sessions()), "the session")
-        row = row_of(machine, session)
-        assert (row.unhooked, row.phase, row.project, row.kind) == (True, SessionPhase.IDLE, "shop", "interactive")
+        session.wait_for("mode on")
+
+        def listed() -> bool:
+            row = row_of(machine, session)
+            assert (row.unhooked, row.phase, row.project, row.kind) == (True, SessionPhase.IDLE, "shop", "interactive")
+            return True
+
+        until(listed, "the session")
         session.submit("without hooks")
         is_(machine, session, SessionPhase.WAITING)
         assert "(no hooks)" in machine.home.hookspan("sessions", "--open")
         time.sleep(1)
-        session.keys("Escape")
+        session.press("Escape", lambda: machine.is_answered(session))
         is_(machine, session, SessionPhase.IDLE)
         session.exit()
         until(lambda: row_of(machine, session).phase is SessionPhase.ENDED, "its end")
@@ -113,7 +120,7 @@ def test_each_session_has_its_own_state(machine):
         is_(machine, one, SessionPhase.WAITING)
         is_(machine, other, SessionPhase.IDLE)
         time.sleep(1)
-        one.keys("Escape")
+        one.press("Escape", lambda: machine.is_answered(one))
         is_(machine, one, SessionPhase.IDLE)
         former = row_of(machine, one).id
         one.submit("/clear")
@@ -134,7 +141,7 @@ def test_a_branch_resumed_by_a_second_client_lives_until_the_last_has_left(machi
     machine.model.play({"third job": [says("Done.")], "fourth job": [says(bash("fourth", "true")), says("Done.")]})
     with machine.client() as one:
         one.submit("third job")
-        until(lambda: machine.model.asked("third job") == 1, "the prompt")
+        until(lambda: machine.turns(one) == 1, "the turn's end")
         is_(machine, one, SessionPhase.IDLE)
         former = row_of(machine, one).id
         one.submit("/branch")
@@ -160,7 +167,7 @@ def test_a_branch_resumed_by_a_second_client_lives_until_the_last_has_left(machi
         one.submit("fourth job")
         is_(machine, one, SessionPhase.WAITING)
         time.sleep(1)
-        one.keys("Escape")
+        one.press("Escape", lambda: machine.is_answered(one))
         is_(machine, one, SessionPhase.IDLE)
         one.exit()
     until(lambda: row().phase is SessionPhase.ENDED, "the last one's end")

@@ -13,6 +13,7 @@ import pytest
 
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from tests import recorded
 from tests.claude import client
 from tests.claude.drivers import Home, InteractiveSession, PrintSession
 from tests.claude.model import Model, Tool, says
@@ -76,14 +77,14 @@ class Site:
         return call(*args, env=self.home.env, cwd=self.home.project, timeout=3 * PATIENCE)
 
     def heard(self) -> list[str]:
-        lines = self.paths.current.read_bytes().splitlines() if self.paths.current.exists() else []
-        return [line["event"]["hook_event_name"] for line in map(json.loads, lines) if "event" in line]
+        return [event["hook_event_name"] for event in recorded.events(self.paths.journal)]
 
     def session(self, prompt: str) -> Counter[str]:
         """What a print-mode session of three commands left in the store: its spans by name, hook spans too."""
         before = set(self.sessions())
         self.model.play({prompt: [says(LS, PWD), says(LS), says("Done.")]})
         assert PrintSession(self.home, prompt, *ALLOW).wait().code == 0
+        self.hookspan("flush", "--wait", "60s")
         reader = Reader(self.paths)
         names: Counter[str] = Counter()
 

@@ -12,6 +12,7 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
+from tests import recorded
 from tests.agent.machine import with_etc
 from tests.claude import client
 from tests.claude.drivers import Home
@@ -89,8 +90,7 @@ class ManagedHome:
         return bool(heard)
 
     def heard(self) -> list[str]:
-        lines = self.paths.current.read_bytes().splitlines() if self.paths.current.exists() else []
-        return [line["event"]["hook_event_name"] for line in map(json.loads, lines) if "event" in line]
+        return [event["hook_event_name"] for event in recorded.events(self.paths.journal)]
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_lock_that_comes_while_the_agent_runs(managed_home: ManagedHome) -> No
         managed_home.hookspan("config", "set", "content.export", "true")
         managed_home.hookspan("install", "--yes")
         assert managed_home.session()
-        managed_home.hookspan("flush", "--wait", "30s")
+        managed_home.hookspan("flush", "--wait", "60s")
         assert any(sc.LABEL in span.attributes for span in sink.spans)
         agent = json.loads(managed_home.command("status", "--json").stdout)["agent"]
         # Every command here has an /etc of its own, and so has the agent that the hook started.
@@ -196,7 +196,7 @@ def test_a_lock_that_comes_while_the_agent_runs(managed_home: ManagedHome) -> No
         managed_home.put("hookspan/config.toml", lock)
         sink.clear()
         assert managed_home.session()
-        managed_home.hookspan("flush", "--wait", "30s")
+        managed_home.hookspan("flush", "--wait", "60s")
         assert sink.spans
         assert not any(sc.LABEL in span.attributes for span in sink.spans)
         assert json.loads(managed_home.command("status", "--json").stdout)["agent"]["pid"] == agent["pid"]
@@ -207,7 +207,7 @@ def test_a_build_machine_exports_before_it_goes(managed_home: ManagedHome) -> No
         managed_home.hookspan("config", "set", "export.endpoint", sink.url)
         managed_home.hookspan("install", "--yes")
         assert managed_home.session()
-        managed_home.hookspan("flush", "--wait", "30s")
+        managed_home.hookspan("flush", "--wait", "60s")
         names = [span.name for span in sink.spans]
         assert names.count("execute_tool Bash") == names.count("invoke_agent claude-code") == 1
         assert names.count("session") == 1

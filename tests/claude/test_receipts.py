@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.claude.drivers import PrintSession
-from tests.claude.installed import InstalledHome
+from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
@@ -62,9 +62,9 @@ def test_the_real_client_s_commits_have_their_receipts():
 
         def settled() -> bool:
             found.update(json.loads(home.hookspan("receipt", "--all", "--json", cwd=home.project)))
-            return {one["subject"] for one in found["receipts"] if one["calls"]} == CALLS.keys()
+            return {one["subject"]: one["calls"] for one in found["receipts"] if one["calls"]} == CALLS
 
+        flush(home)
         until(settled, "its commits")
         print([(one["subject"], one["branch"], one["calls"]) for one in found["receipts"]], found["no_commit"]["calls"])
-        assert {one["subject"]: one["calls"] for one in found["receipts"] if one["calls"]} == CALLS
         assert found["total"]["nano_usd"] == round(total * 1e9), "the client's own total, to the nano-dollar"

@@ -78,15 +78,22 @@ def test_what_the_client_tells_of_itself_is_joined_to_the_session_and_forwarded(
     assert len(ran) == 1
 
     # All that it sent is at the endpoint, and says the same there.
-    until(lambda: Counter(one.name for one in sink.spans)["claude_code.tool"] == len(calls), "its spans")
+    until(lambda: Counter(one.name for one in sink.spans)["claude_code.tool"] == len(calls), "its tools' spans")
+    until(lambda: Counter(one.name for one in sink.spans)["claude_code.interaction"] == 1, "its last span")
     until(lambda: any(log.attributes.get("hook_event") == "Stop" for log in sink.logs), "its last log records")
     until(lambda: bool(sink.points), "its metrics")
     theirs = native.read(sink)
     home.hookspan("flush", check=False)
-    until(
-        lambda: sum(hook.runs for hook in told(home, session).hooks) == sum(theirs.hooks.values()), "facts of all hooks"
-    )
-    ours = told(home, session)
+
+    def all_told() -> Told:
+        found = told(home, session)
+        assert sum(hook.runs for hook in found.hooks) == sum(theirs.hooks.values())
+        assert len(found.decisions) == len(calls)
+        assert len(found.requests) == len(theirs.model_calls)
+        assert {one.tool_use_id for one in found.calls if one.part == "execution"} == ran
+        return found
+
+    ours = until(all_told, "facts of all that it sent")
 
     # Every event's hooks by name, ours and the slow foreign one: as often as the journal has events.
     by_hooks = Counter(

@@ -36,9 +36,12 @@ def test_it_is_found_and_archived() -> None:
             hits: list[dict[str, Any]] = json.loads(home.hookspan("search", "--json", *words))
             return hits
 
-        until(lambda: found("修正") and found("--tool", "Read", "--outcome", "error"), "all of it in the index")
-        for word, kind in KINDS.items():
-            assert kind in {hit["kind"] for hit in found(word)}, word
+        def all_found() -> bool:
+            for word, kind in KINDS.items():
+                assert kind in {hit["kind"] for hit in found(word)}, word
+            return bool(found("--tool", "Read", "--outcome", "error"))
+
+        until(all_found, "all of it in the index")
         (session,) = home.sessions()
         reader = Reader(home.paths)
         search = Search(home.paths, reader)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.store import Reader
-from tests.claude.drivers import InteractiveSession
-from tests.claude.installed import InstalledHome
+from tests import recorded
+from tests.claude.drivers import POLL, InteractiveSession
+from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, says
 from tests.waiting import until
 
@@ -65,21 +67,38 @@ def test_quota_forecast_and_a_line_of_ours() -> None:
             model.headers = rate_limits(0.45, 0.11, began)
             session.submit("once more")
             session.wait_for("5h 45%, full at")
-            until(lambda: bool(home.status()["quota"][0]["sessions"]), "the session's share")
-            five, seven = home.status()["quota"]
+
+            def quota() -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = home.status()["quota"]
+                assert found[0]["used"] == 0.45
+                assert found[0]["sessions"]
+                return found
+
+            five, seven = until(quota, "the quota of the newest line, and the session's share")
             session.exit()
+        flush(home)
         assert (five["window"], five["used"]) == ("five_hour", 0.45)
         assert five["resets_at"] == round(began) + 5 * HOUR
         now = time.time()
         assert five["too_soon"]
         assert abs(five["full_at"] - (now + 0.55 * HOUR / 0.45)) < 120
         assert (seven["used"], seven["too_soon"]) == (0.11, False)
-        [row] = home.sessions()
+
+        def only() -> SessionRow:
+            [row] = home.sessions()
+            assert row.told_tokens == row.context_tokens
+            return row
+
+        row = until(only, "what the last line told")
         assert five["sessions"] == {row.id: 1.0}
         assert row.context_window >= 200_000
-        assert row.told_tokens == row.context_tokens
         assert row.cache_expires / 1e9 > now
         assert "5 hours: 45% used" in home.hookspan("status", check=False)
+
+
+def lines(session: InteractiveSession) -> list[str]:
+    """Those of the screen that are a status line's."""
+    return [line for line in session.screen().splitlines() if "<" in line and ">" in line]
 
 
 def test_a_line_of_before_is_shown_as_before() -> None:
@@ -91,14 +110,11 @@ def test_a_line_of_before_is_shown_as_before() -> None:
             if words:
                 home.hookspan(*words)
             with InteractiveSession(home, "--permission-mode", "default") as session:
-                session.wait_for("<")
                 session.wait_for("mode on")
-                shown = [line for line in session.screen().splitlines() if "<" in line and ">" in line]
-                screens.append(shown)
+                screens.append(until(lambda: lines(session), "the line", poll=POLL))
                 session.exit()
         assert screens[0]
         assert screens[0] == screens[1] == screens[2]
-        records = [json.loads(line) for line in home.paths.current.read_bytes().splitlines()]
-        kinds = {record.get("kind", "event") for record in records}
+        kinds = {record.get("kind", "event") for record in recorded.records(home.paths.journal)}
         assert kinds >= {"event", "status_line"}
         assert Reader(home.paths).quota(time.time_ns()) == []

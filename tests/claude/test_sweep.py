@@ -46,9 +46,13 @@ def ask(home: InstalledHome, path: str, **query: Any) -> Any:
     """What the page's API answers."""
     url = Client(home.paths).request("ping", timeout=PATIENCE)["url"]
     headers = {"authorization": f"Bearer {home.paths.token.read_text().strip()}"}
-    answer = httpx2.get(f"{url}/api/v1{path}", params=query, headers=headers, timeout=PATIENCE)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+
+    def answered() -> httpx2.Response:
+        answer = httpx2.get(f"{url}/api/v1{path}", params=query, headers=headers, timeout=PATIENCE)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    return until(answered, path).json()  # a busy store is not there for now
 
 
 def conversations(home: InstalledHome, session: str) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, EndReason, SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.state import Wait, load_session
 from hookspan.store import Reader
 from tests.claude.drivers import InteractiveSession
-from tests.claude.installed import InstalledHome
+from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.waiting import until
@@ -54,9 +55,13 @@ def test_an_approved_command_that_runs_is_not_waiting():
             submitted = time.time_ns()
             session.submit(PROMPT)
             session.wait_for(ASKS)
-            until(lambda: phase() is SessionPhase.WAITING, "the wait")
-            (row,) = home.sessions()
-            assert (row.waiting_tool, row.current_tool) == ("Bash", "")
+
+            def waits() -> SessionRow:
+                (row,) = home.sessions()
+                assert (row.phase, row.waiting_tool, row.current_tool) == (SessionPhase.WAITING, "Bash", "")
+                return row
+
+            row = until(waits, "the wait, told by its hook")
             assert submitted < row.waiting_since < time.time_ns()
             time.sleep(1.5)
             assert phase() is SessionPhase.WAITING, "nobody has answered yet"
@@ -68,11 +73,16 @@ def test_an_approved_command_that_runs_is_not_waiting():
                 seen.add(phase())
                 time.sleep(0.1)
             (home.project / "done.txt").touch()
-            while (now := phase()) is not SessionPhase.IDLE:
-                seen.add(now)
-                time.sleep(0.1)
+
+            def is_idle() -> bool:
+                if (now := phase()) is not SessionPhase.IDLE:
+                    seen.add(now)
+                return now is SessionPhase.IDLE
+
+            until(is_idle, "the turn's end")
             assert seen == {SessionPhase.WORKING}
             session.exit()
+        flush(home)
         until(lambda: home.sessions()[0].phase is SessionPhase.ENDED, "the end")
         (row,) = home.sessions()
         assert (row.turns, row.tools, row.waiting_tool) == (1, 1, "")
@@ -99,8 +109,7 @@ def test_an_approval_is_the_one_dialog_s_whose_command_runs():
             first, second = commands.values() if "cart.txt" in session.screen() else reversed(commands.values())
 
             time.sleep(1)  # the client takes no key while it draws a dialog
-            session.keys("Enter")
-            until(lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs")
+            session.press("Enter", lambda: any(wait.running_at for wait in open_dialogs(home)))
             assert {wait.tool_use_id: wait.running_at > 0 for wait in open_dialogs(home)} == {
                 calls[first]: True,
                 calls[second]: False,
@@ -110,10 +119,7 @@ def test_an_approval_is_the_one_dialog_s_whose_command_runs():
             assert (row.phase, row.waiting_since, row.current_tool) == (SessionPhase.WAITING, asked, "Bash")
 
             time.sleep(1)
-            session.keys("Enter")
-            until(
-                lambda: any(wait.at == asked and wait.running_at for wait in open_dialogs(home)), "the other's evidence"
-            )
+            session.press("Enter", lambda: any(wait.at == asked and wait.running_at for wait in open_dialogs(home)))
             (home.project / "done.txt").touch()
             until(lambda: not open_dialogs(home), "the ends of both")
 
@@ -131,11 +137,12 @@ def test_a_client_that_is_killed_was_there_as_long_as_it_was_seen():
             time.sleep(1)
             session.press("Enter", lambda: ASKS not in session.screen())
             until(lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs")
-            time.sleep(4)
+            time.sleep(6)
             session.signal(signal.SIGKILL)
             session.wait_last_thread()
             killed = time.time_ns()
             until(lambda: home.sessions()[0].ended, "the end")
+            flush(home)
         (row,) = home.sessions()
         spans = Reader(home.paths).spans_of_session(row.id, hooks=False)
     (whole,) = [span for span in spans if span.name == "session"]
@@ -146,4 +153,4 @@ def test_a_client_that_is_killed_was_there_as_long_as_it_was_seen():
     assert wait.attributes[sc.DECISION] == Decision.APPROVED
     assert tool.attributes[sc.WAITED] == (wait.end - wait.start) / SECOND > 0.5
     assert wait.end == tool.start < tool.end == turn.end == whole.end < killed
-    assert tool.end - tool.start > 2 * SECOND, "the command ran for at least four"
+    assert tool.end - tool.start > 2 * SECOND, "the command ran for at least six"

@@ -26,7 +26,7 @@ from tests.claude.installed import InstalledHome, down, flush
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 PROMPT = "fix the cart"
 LIMITS = {"calls": 4, "polls": 6, "reads": 5, "edits": 4, "errors": 4, "failed_checks": 5, "stale_calls": 12}
@@ -114,7 +114,7 @@ def test_loops_of_the_client_are_found_in_time_and_honest_work_is_not():
         *mode, allowed = ALLOW
         PrintSession(
             home, PROMPT, "--mcp-config", str(home.home / "mcp.json"), *mode, f"{allowed} mcp__tiny__greet"
-        ).wait()
+        ).wait(10 * PATIENCE)
         flush(home)
         until(lambda: home.sessions()[0].ended, "the end")
         down(home)

@@ -143,7 +143,7 @@ def huge(value: Any) -> Any:
 
 def test_tokens_that_contradict_each_other_have_no_price():
     (asked, *_) = (one for one in CODEX if (one.get("token_usage") or {}).get("cached_input_tokens"))
-    asked |= {"model": "gpt-5.5"}
+    asked = asked | {"model": "gpt-5.5"}
     told = asked | {"token_usage": asked["token_usage"] | {"input_tokens": None}}
     costs = [
         decode(json.dumps({"v": 1, "agent": "codex", "at": 1, "took": 1, "event": event}).encode(), KEY)

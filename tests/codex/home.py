@@ -13,6 +13,7 @@ from typing import Any
 
 from hookspan.clients.codex import handlers
 from tests.codex.client import executable
+from tests.waiting import PATIENCE
 
 PLAIN = "gpt-5.5"
 """The model whose tools are called one by one."""
@@ -124,15 +125,9 @@ class Home:
             **options,
         )
 
-    def exec(self, prompt: str, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
+    def exec(self, prompt: str, *words: str) -> subprocess.CompletedProcess[bytes]:
         """A prompt without a terminal, to its end."""
-        process = self.start("exec", *words, "--skip-git-repo-check", "--json", prompt)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return ended(self.start("exec", *words, "--skip-git-repo-check", "--json", prompt))
 
     def servers(self) -> list[int]:
         """Processes of its background server, which is a copy of Codex in its own folder."""
@@ -147,6 +142,17 @@ class Home:
     def rollouts(self) -> list[Path]:
         """All of its rollouts."""
         return sorted((self.codex / "sessions").rglob("*.jsonl"))
+
+
+def ended(process: subprocess.Popen[bytes]) -> subprocess.CompletedProcess[bytes]:
+    """Waits for an agent's end. Raises TimeoutExpired when it has killed one that does not come to it."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=5 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def state_folder(root: Path) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 from tests.codex.model import Model
 from tests.codex.scenarios import Played, play
 from tests.conformance.build import compile_relay
+from tests.recorded import records
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
 HOME = "/home/u"
@@ -40,7 +41,7 @@ def write(played: Played, target: Path) -> None:
         shutil.rmtree(target / old, ignore_errors=True)
     target.mkdir(exist_ok=True)
     root = str(played.home.root)
-    journal = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
+    journal = records(played.journal)
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.rollouts():
         kept = [line for each in path.read_bytes().splitlines() if _is_kept(line := json.loads(each))]

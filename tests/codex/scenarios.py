@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.codex.client import executable
-from tests.codex.home import CODE, Home, end_command, state_folder
+from tests.codex.home import CODE, Home, end_command, ended, state_folder
 from tests.codex.model import Answer, Model
-from tests.codex.terminal import Terminal
+from tests.codex.terminal import LOST, Terminal
+from tests.recorded import records
 from tests.waiting import until
 
 MCP = Path(__file__).parents[1] / "claude" / "mcp_server.py"
@@ -87,14 +88,14 @@ def _interrupted(home: Home) -> None:
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
     _await(home.work / "begun")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    ended(process)
 
 
 def _killed(home: Home) -> None:
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
     _await(home.work / "begun")
     process.kill()
-    process.communicate(timeout=60)
+    ended(process)
 
 
 def _killed_model(home: Home) -> None:
@@ -102,7 +103,7 @@ def _killed_model(home: Home) -> None:
     until(lambda: heard(home, "PreModelRequest") > 1)
     time.sleep(0.3)
     process.kill()
-    process.communicate(timeout=60)
+    ended(process)
 
 
 def _resumed(home: Home) -> None:
@@ -116,7 +117,7 @@ def _interrupted_model(home: Home) -> None:
     until(lambda: heard(home, "PreModelRequest") > 1)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    ended(process)
 
 
 def _forked(home: Home) -> None:
@@ -128,7 +129,7 @@ def _forked(home: Home) -> None:
 def _two(home: Home) -> None:
     both = [home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]") for _ in range(2)]
     for process in both:
-        process.communicate(timeout=120)
+        ended(process)
 
 
 def _compacted_by_hand(home: Home) -> None:
@@ -138,14 +139,15 @@ def _compacted_by_hand(home: Home) -> None:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
         until(lambda: heard(home, "Stop") == 1)
+        _idle(terminal)
         terminal.type("/compact")
         until(lambda: heard(home, "PostCompact") == 1)
         terminal.shows("Context compacted")
+        _idle(terminal)
         terminal.type("second [[main]]")
         until(lambda: heard(home, "Stop") == 2)
         _quit(terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
-        terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
 
@@ -172,6 +174,7 @@ def _served(home: Home) -> None:
     with _served_terminal(home) as terminal:
         terminal.type("first [[main]]")
         until(lambda: heard(home, "Stop") == 1)
+        _idle(terminal)
         terminal.type("/quit")
         terminal.until(lambda screen: not screen.strip(), "the end")
         parents = {line["ppid"] for line in journal(home)}
@@ -188,15 +191,20 @@ def _served_interrupted(home: Home) -> None:
         terminal.shows(MENU)
         terminal.press("Enter")
         until(lambda: heard(home, "Interrupt") == 1)
-        for number, keys in enumerate((["C-c"], ["Down", "Enter"]), 1):
+        for number, keys, after in (
+            (1, ["C-c"], lambda screen: MENU not in screen),
+            (2, ["Down", "Enter"], lambda screen: not screen.strip()),
+        ):
+            _idle(terminal)
             terminal.type(f"turn {number} [[main]]")
             _await(home.work / f"begun{number}")
             terminal.press("C-c")
             terminal.shows(MENU)
             for key in keys:
                 terminal.press(key)
+            terminal.until(after, "what the keys do")
+            (home.work / f"go{number}").touch()
             until(lambda: heard(home, "Stop") == number)  # noqa: B023 - it is called at once
-        terminal.until(lambda screen: not screen.strip(), "the end")
         assert heard(home, "Interrupt") == 1
 
 
@@ -249,26 +257,24 @@ def _dialogs(home: Home) -> None:
         terminal.type("first [[main]]")
         terminal.shows("May I run it outside?")
         time.sleep(1)  # a person reads
-        terminal.press("Enter")
-        until(lambda: heard(home, "Stop") == 1)
+        terminal.press("Enter", lambda: heard(home, "Stop") == 1)
+        _idle(terminal)
         terminal.type("second [[main]]")
         terminal.shows("May I, again?")
-        terminal.press("Escape")
-        until(lambda: heard(home, "Interrupt") == 1)
+        terminal.press("Escape", lambda: heard(home, "Interrupt") == 1)
+        _idle(terminal)
         terminal.type("third [[main]]")
         _await(home.work / "begun")
         time.sleep(0.5)
-        terminal.press("Escape")
-        until(lambda: heard(home, "Interrupt") == 2)
+        terminal.press("Escape", lambda: heard(home, "Interrupt") == 2)
         before = heard(home, "PreModelRequest")
+        _idle(terminal)
         terminal.type("fourth [[main]]")
         until(lambda: heard(home, "PreModelRequest") > before)
         time.sleep(0.5)
-        terminal.press("Escape")
-        until(lambda: heard(home, "Interrupt") == 3)
+        terminal.press("Escape", lambda: heard(home, "Interrupt") == 3)
         _quit(terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
-        terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
 
@@ -282,8 +288,7 @@ def _allowed(home: Home) -> None:
         for number in range(3):
             terminal.shows(f"May I do number {number}?")
             time.sleep(0.8)  # a person reads
-            terminal.press("Enter")
-            until(lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - it is called at once
+            terminal.press("Enter", lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - called at once
         until(lambda: heard(home, "Stop") == 1)
         _quit(terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
@@ -291,17 +296,32 @@ def _allowed(home: Home) -> None:
         terminal.close()
 
 
+BUSY = "to interrupt"
+"""Stands beside what is going on, which ends a moment after Stop's and Interrupt's hooks."""
+
+
+def _idle(terminal: Terminal) -> None:
+    terminal.until(lambda screen: BUSY not in screen, "the turn's end")
+
+
 def _quit(terminal: Terminal) -> None:
-    terminal.press("C-c")
-    time.sleep(0.3)
-    terminal.press("C-c")
+    """Ctrl-C twice, the second soon after the first."""
+    _idle(terminal)
+
+    def twice() -> bool:
+        terminal.press("C-c")
+        time.sleep(0.3)
+        terminal.press("C-c")
+        with contextlib.suppress(TimeoutError):
+            until(lambda: not terminal.screen.strip(), timeout=LOST)
+        return not terminal.screen.strip()
+
+    until(twice, "the end")
 
 
 def journal(home: Home) -> list[dict[str, Any]]:
     """What the relay has recorded."""
-    path = home.root.parent / "state" / "journal" / "current.jsonl"
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the last one may still be written
-    return [json.loads(line) for line in lines]
+    return records(home.root.parent / "state" / "journal")
 
 
 def heard(home: Home, event: str) -> int:
@@ -309,18 +329,24 @@ def heard(home: Home, event: str) -> int:
     return sum(line["event"]["hook_event_name"] == event for line in journal(home))
 
 
+def awaits(name: str) -> str:
+    """A command that runs until there is a file of this name."""
+    return f"until [ -e {name} ]; do sleep 0.1; done"
+
+
 def _await(path: Path) -> None:
     until(path.exists)
 
 
 ESCALATED = {"sandbox_permissions": "require_escalated"}
-LONG = "touch begun; sleep 20 & echo $! > pid; wait"
+LONGEST = 25000  # ms after which Codex tells the model that a command goes on
+LONG = "sleep 20 & echo $! > pid; touch begun; wait"
 
 SPAWN = {"tool": "spawn_agent", "namespace": "multi_agent_v1", "input": {"message": "please count [[sub]]"}}
 AGENT = '{{\\"agent_id\\":\\"([0-9a-f-]{36})}}'
-AWAIT = {"tool": "wait_agent", "namespace": "multi_agent_v1", "input": {"targets": [AGENT], "timeout_ms": 15000}}
+AWAIT = {"tool": "wait_agent", "namespace": "multi_agent_v1", "input": {"targets": [AGENT], "timeout_ms": 120000}}
 SUB = [shell("sleep 0.3; echo counted"), {"say": ["Counted."]}]
-POLL = {"session_id": "#{{running with session ID (\\d+)}}", "chars": "", "yield_time_ms": 5000}
+POLL = {"session_id": "#{{running with session ID (\\d+)}}", "chars": "", "yield_time_ms": LONGEST}
 
 
 def greet(name: str) -> Answer:
@@ -346,8 +372,8 @@ SCENARIOS: dict[str, Scenario] = {
                 {
                     "say": [
                         "Both at once.",
-                        {"tool": "exec_command", "input": {"cmd": "sleep 0.6; echo slow", "yield_time_ms": 5000}},
-                        {"tool": "exec_command", "input": {"cmd": "sleep 0.2; echo quick", "yield_time_ms": 5000}},
+                        {"tool": "exec_command", "input": {"cmd": "sleep 0.6; echo slow", "yield_time_ms": LONGEST}},
+                        {"tool": "exec_command", "input": {"cmd": "sleep 0.2; echo quick", "yield_time_ms": LONGEST}},
                     ]
                 },
                 DONE,
@@ -373,7 +399,7 @@ SCENARIOS: dict[str, Scenario] = {
     "yielded": Scenario(
         {
             "main": [
-                shell("sleep 1.2; echo late; exit 5", yield_time_ms=300),
+                shell("sleep 3; echo late; exit 5", yield_time_ms=300),
                 {"say": [{"tool": "write_stdin", "input": POLL}]},
                 DONE,
             ]
@@ -417,7 +443,10 @@ SCENARIOS: dict[str, Scenario] = {
         }
     ),
     "subagent_left_behind": Scenario(
-        {"main": [{"say": [SPAWN]}, {**DONE, "wait": 3}], "sub": [shell("sleep 60"), DONE]}
+        {
+            "main": [{"say": [SPAWN]}, shell(awaits("begun"), yield_time_ms=LONGEST), DONE],
+            "sub": [shell("touch begun; sleep 60", yield_time_ms=LONGEST), DONE],
+        }
     ),
     "subagent_in_code_mode": Scenario(
         {
@@ -431,7 +460,7 @@ SCENARIOS: dict[str, Scenario] = {
                         }
                     ]
                 },
-                {"say": [{"tool": "wait_agent", "namespace": "collaboration", "input": {"timeout_ms": 10000}}]},
+                {"say": [{"tool": "wait_agent", "namespace": "collaboration", "input": {"timeout_ms": 120000}}]},
                 DONE,
                 DONE,
             ],
@@ -464,18 +493,18 @@ SCENARIOS: dict[str, Scenario] = {
     "retried": Scenario({"main": [{"say": ["partial"], "cut": True}, shell("echo one"), DONE]}, home={"retries": 2}),
     "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(("error", "stop_failure"),)),
     "failed_at_once": Scenario({"main": [{"error": 429}]}, turns=(("error", "stop_failure"),)),
-    "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _interrupted, turns=(STOPPED,)),
+    "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=LONGEST), DONE]}, _interrupted, turns=(STOPPED,)),
     "interrupted_model": Scenario(
-        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]}, _interrupted_model, turns=(STOPPED,)
+        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 60}]}, _interrupted_model, turns=(STOPPED,)
     ),
     "killed": Scenario(
-        {"main": [shell(LONG, yield_time_ms=25000), DONE]},
+        {"main": [shell(LONG, yield_time_ms=LONGEST), DONE]},
         _killed,
         turns=(("interrupted", "client_gone"),),
         killed=True,
     ),
     "killed_while_the_model_thinks": Scenario(
-        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]},
+        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 60}]},
         _killed_model,
         turns=(("interrupted", "client_gone"),),
         killed=True,
@@ -486,8 +515,8 @@ SCENARIOS: dict[str, Scenario] = {
                 shell("sleep 0.7; echo allowed", **ESCALATED, justification="May I run it outside?"),
                 DONE,
                 shell("sleep 0.7; echo refused", **ESCALATED, justification="May I, again?"),
-                shell(LONG, yield_time_ms=25000),
-                {"say": ["Too late."], "wait": 15},
+                shell(LONG, yield_time_ms=LONGEST),
+                {"say": ["Too late."], "wait": 60},
             ]
         },
         _dialogs,
@@ -513,11 +542,12 @@ SCENARIOS: dict[str, Scenario] = {
     "background_server_interrupted": Scenario(
         {
             "main": [
-                shell(LONG, yield_time_ms=25000),
-                shell("touch begun1; sleep 2"),
-                DONE,
-                shell("touch begun2; sleep 2"),
-                DONE,
+                shell(LONG, yield_time_ms=LONGEST),
+                *(
+                    answer
+                    for number in (1, 2)
+                    for answer in (shell(f"touch begun{number}; {awaits(f'go{number}')}", yield_time_ms=LONGEST), DONE)
+                ),
             ]
         },
         _served_interrupted,
@@ -526,7 +556,7 @@ SCENARIOS: dict[str, Scenario] = {
         killed=True,
     ),
     "background_server_left": Scenario(
-        {"main": [shell(LONG, yield_time_ms=25000), DONE]},
+        {"main": [shell(LONG, yield_time_ms=LONGEST), DONE]},
         _served_left,
         home={"model": "scripted-1", "server": True},
         turns=(STOPPED,),
@@ -553,4 +583,4 @@ def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Playe
         scenario.play(home)
     finally:
         end_command(home.work)
-    return Played(home, state / "journal" / "current.jsonl", model.asked[root.name + name])
+    return Played(home, state / "journal", model.asked[root.name + name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import time
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-WAIT = 60.0  # seconds
+from tests.waiting import until
+
+LOST = 5.0  # seconds without a sign of it after which a key is taken for lost
 
 
 class Home(Protocol):
@@ -44,11 +47,10 @@ class Terminal:
 
     def until(self, condition: Callable[[str], object], what: str) -> None:
         """Waits for something to be seen."""
-        deadline = time.monotonic() + WAIT
-        while not condition(screen := self.screen):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} did not come; there is:\n{screen}")
-            time.sleep(0.1)
+        try:
+            until(lambda: condition(self.screen), what, poll=0.1)
+        except TimeoutError as late:
+            raise TimeoutError(f"{late}; there is:\n{self.screen}") from None
 
     def shows(self, text: str) -> None:
         """Waits for a text."""
@@ -61,9 +63,17 @@ class Terminal:
         time.sleep(0.3)
         self.press("Enter")
 
-    def press(self, key: str) -> None:
-        """One key, by tmux's name for it."""
-        self._tmux("send-keys", key)
+    def press(self, key: str, seen: Callable[[], object] = lambda: True) -> None:
+        """One key, by tmux's name for it; again until it is seen to be taken: a dialog that was just drawn may not
+        take it."""
+
+        def taken() -> bool:
+            self._tmux("send-keys", key)
+            with contextlib.suppress(TimeoutError):
+                return bool(until(seen, timeout=LOST))
+            return False
+
+        until(taken, f"{key} to be taken")
 
     def close(self) -> None:
         """Ends whatever is left."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,8 @@ from tests.codex.scenarios import DONE, once, shell
 from tests.command import call
 from tests.other_agents.at_home import Run
 from tests.otlp_sink import Sink
+from tests.recorded import records
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
 
@@ -33,10 +34,9 @@ def home(model: Model, tmp_path: Path) -> Home:
 
 def recorded(home: Home) -> list[str]:
     """The events in the journal."""
-    journal = Paths.from_environment({"HOME": str(home.root)}).journal / "current.jsonl"
-    lines = [json.loads(line) for line in journal.read_bytes().splitlines()] if journal.exists() else []
-    assert {line["agent"] for line in lines if "event" in line} <= {CODEX.name}
-    return [line["event"]["hook_event_name"] for line in lines if "event" in line]
+    lines = [line for line in records(Paths.from_environment({"HOME": str(home.root)}).journal) if "event" in line]
+    assert {line["agent"] for line in lines} <= {CODEX.name}
+    return [line["event"]["hook_event_name"] for line in lines]
 
 
 def told(hookspan: Run) -> list[str]:
@@ -153,10 +153,14 @@ def test_what_is_recorded_is_shown_and_sent_as_codex_s(home: Home, hookspan: Run
         home.trust()
         once(home)
         turn = "invoke_agent codex"
-        deadline = time.monotonic() + 120
-        while not {turn, "session"} <= {span.name for span in sink.spans} and time.monotonic() < deadline:
+
+        def sent() -> bool:
             hookspan("flush", "--wait", "10s", status=None)  # what is over is written some seconds later
+            return {turn, "session"} <= {span.name for span in sink.spans}
+
+        until(sent, "the turn and the session", 2 * PATIENCE)
         spans = list(sink.spans)
+        hookspan("down")  # while there is somebody who takes the last metrics
     assert {span.resource["service.name"] for span in spans} == {"codex-hooks"}
     assert not any("service.name" in span.attributes for span in spans)
     names = {span.name for span in spans if span.scope == SCOPE}

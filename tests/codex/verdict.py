@@ -30,6 +30,7 @@ from tests.conformance.build import compile_relay
 from tests.history.test_codex import imported
 from tests.model import replay
 from tests.otlp_sink import Sink
+from tests.recorded import events
 from tests.times import MS, differences
 
 TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
@@ -174,8 +175,9 @@ def _turns(of: Run) -> Iterator[str]:
 def _calls(of: Run) -> Iterator[str]:
     tools, calls = of.tools, of.native_calls
     silent = of.scenario.silent
-    sure = {name for name, span in tools.items() if span.attributes[sc.OUTCOME] != "interrupted"}
-    if calls.keys() - silent - tools.keys() or (sure - calls.keys() and of.native_turns):
+    told = {span.trace_id for span in of.turns if span.attributes[sc.PROMPT_ID] in of.native_turns}
+    sure = {name for name, s in tools.items() if s.attributes[sc.OUTCOME] != "interrupted" and s.trace_id in told}
+    if calls.keys() - silent - tools.keys() or sure - calls.keys():
         yield f"calls are {sorted(tools)}, not {sorted(calls.keys() - silent)}"
     commands = {s.attributes["call_id"]: s for s in of.native if s.name == COMMAND}
     for name, span in tools.items():
@@ -307,8 +309,7 @@ def metered(of: Run) -> tuple[int, float]:
 
 def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What Codex told, by kind: hook events, lines of rollouts with their items, and what is read of its telemetry."""
-    for line in of.played.journal.read_bytes().splitlines():
-        event = json.loads(line)["event"]
+    for event in events(of.played.journal):
         yield f"hook {event['hook_event_name']}", event
     for path in of.played.home.rollouts():
         for line in path.read_bytes().splitlines():

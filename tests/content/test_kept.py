@@ -15,7 +15,7 @@ from hookspan.record import replace
 from hookspan.store import Reader, Retention, Store
 from tests.agent.machine import Machine
 from tests.cli.test_forget import files_with
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from .said import Said
 
@@ -62,7 +62,7 @@ def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]
     assert {hit["kind"] for hit in search(machine, "--tool", "Bash")} == {"call", "result"}
     assert len(search(machine, "zebra", "--project", "shop")) == 7
     assert search(machine, "zebra", "--project", "other") == []
-    machine.cli("flush", "--wait", "30s")
+    assert machine.cli("flush", "--wait", "60s").returncode == 0
     (denied,) = machine.json("search", "--spans", "--tool", "Read", "--outcome", "error")
     assert denied["span"] == search(machine, "zebraError")[0]["span"]
     assert machine.json("search", "--spans", "zebracommand")[0]["name"] == "execute_tool Bash"
@@ -131,7 +131,7 @@ def test_what_takes_many_transactions_is_taken_in_whole(make_machine: Callable[.
     for one in (said, other):
         one.hooks("SessionStart", source="startup")
     other.prompt("the okapiPrompt")
-    until(lambda: search(machine, "zebraLast") and search(machine, "okapiPrompt"))
+    until(lambda: search(machine, "zebraLast") and search(machine, "okapiPrompt"), timeout=3 * PATIENCE)
 
 
 def test_without_the_archive_nothing_outlives_raw_content(make_machine: Callable[..., Machine]):
@@ -181,7 +181,7 @@ def test_an_archived_conversation_opens_though_the_store_has_lost_its_session(
     said = worked(machine, "zebra")
     said.hooks("SessionEnd", reason="other")
     until(lambda: search(machine, "zebra修正"))
-    until(lambda: machine.json("flush", "--wait", "30s")["drained"])
+    until(lambda: machine.json("flush", "--wait", "60s")["drained"])
     machine.cli("down")
     said.path.unlink()
     with contextlib.closing(Store.open(machine.paths)) as store:
@@ -195,8 +195,12 @@ def test_an_archived_conversation_opens_though_the_store_has_lost_its_session(
 
 def archived(machine: Machine) -> bool:
     """Whether the archive has lines: what hook events tell is found before the transcript is read."""
-    with contextlib.closing(ContentDb.open(machine.paths)) as content:
-        return bool(content.db.execute("SELECT count(*) FROM tail").fetchone()[0])
+    with (
+        contextlib.closing(Reader(machine.paths)) as reader,
+        contextlib.closing(Search(machine.paths, reader)) as searching,
+        searching.reading() as db,
+    ):
+        return db is not None and bool(db.execute("SELECT count(*) FROM tail").fetchone()[0])
 
 
 def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine]):
@@ -223,6 +227,6 @@ def test_what_is_not_to_be_kept_is_not(make_machine: Callable[..., Machine], set
     machine = make_machine(settings=QUIET + ARCHIVE + settings)
     machine.up()
     worked(machine, "zebra")
-    assert machine.json("flush", "--wait", "30s")["drained"]  # seconds after the last event
+    assert machine.json("flush", "--wait", "60s")["drained"]  # seconds after the last event
     machine.cli("down")
     assert [name for name in files_with(machine.paths, "zebra") if name.startswith("content")] == []

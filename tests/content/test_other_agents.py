@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import shutil
 from collections.abc import Callable
@@ -34,6 +35,17 @@ def put(machine: Machine, name: str) -> list[Path]:
     return files
 
 
+def archived(machine: Machine, session: str) -> set[bytes]:
+    """The transcripts of a session that the archive has."""
+    with (
+        contextlib.closing(Reader(machine.paths)) as reader,
+        contextlib.closing(Search(machine.paths, reader)) as searching,
+        searching.reading() as db,
+    ):
+        assert db is not None
+        return {b"".join(archived_lines(db, session, file.key)) for file in archived_files(db, session)}
+
+
 def search(machine: Machine, *words: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = machine.json("search", *words)
     return found
@@ -51,11 +63,7 @@ def test_it_is_found_shared_and_archived(make_machine: Callable[..., Machine], n
     (command,) = search(machine, "echo counted", "--kind", "call")
     assert command["agent"] == name.partition("_")[0]
     assert command["span"] in {span.span_id for span in Reader(machine.paths).spans_of_session(session)}
-    reader = Reader(machine.paths)
-    with Search(machine.paths, reader).reading() as db:
-        assert db is not None
-        kept = {b"".join(archived_lines(db, session, file.key)) for file in archived_files(db, session)}
-    assert kept == bytes_of
+    until(lambda: archived(machine, session) == bytes_of)
     for gone in (False, True):
         shared = machine.cli("share", session, "--format", "markdown", "--output", "-", "--yes").stdout
         for text in ("do it", "echo counted", "Counted.", "Done."):

@@ -11,6 +11,7 @@ from typing import Any
 from hookspan.catalogue.copilot import COPILOT
 from hookspan.clients.copilot.hooks_text import CopilotHooks
 from hookspan.paths import Paths
+from tests.codex.home import ended
 from tests.copilot.client import executable, unpacked
 
 MODEL = "scripted-1"
@@ -80,15 +81,9 @@ class Home:
             **options,
         )
 
-    def prompt(self, prompt: str, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
+    def prompt(self, prompt: str, *words: str) -> subprocess.CompletedProcess[bytes]:
         """The same to its end."""
-        process = self.start(prompt, *words)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return ended(self.start(prompt, *words))
 
     def sessions(self) -> list[Path]:
         """The events of all sessions."""

@@ -17,6 +17,7 @@ from tests.codex.record import SESSIONS, lines, plain
 from tests.conformance.build import compile_relay
 from tests.copilot.model import Model
 from tests.copilot.scenarios import Played, play
+from tests.recorded import records
 
 PREFIX = "copilot_"
 RECORDED = "parallel failures subagent failed_turn interrupted killed resumed dialogs compaction".split()
@@ -29,7 +30,7 @@ def write(played: Played, target: Path) -> None:
         shutil.rmtree(target / old, ignore_errors=True)
     target.mkdir(exist_ok=True)
     root = str(played.home.root)
-    journal = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
+    journal = records(played.journal)
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.sessions():
         read = [json.loads(line) for line in path.read_bytes().splitlines()]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.codex.home import end_command, state_folder
+from tests.codex.home import end_command, ended, state_folder
 from tests.codex.model import Answer
-from tests.codex.terminal import WAIT, Terminal
+from tests.codex.terminal import LOST, Terminal
 from tests.copilot.client import executable
 from tests.copilot.home import Home
 from tests.copilot.model import Model
+from tests.waiting import until
 
 Script = dict[str, list[Answer]]
 Turn = tuple[str, str]
@@ -68,23 +69,15 @@ def once(home: Home, *words: str) -> str:
     return (done.stdout + done.stderr).decode()
 
 
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.05)
-
-
 def _stopped(kind: signal.Signals) -> Callable[[Home], None]:
     """A signal while a command runs."""
 
     def play(home: Home) -> None:
         process = home.start("do it [[main]]")
-        _until((home.work / "begun").exists)
-        _until(lambda: home.events("tool.execution_start"))
+        until((home.work / "begun").exists)
+        until(lambda: home.events("tool.execution_start"))
         process.send_signal(kind)
-        process.communicate(timeout=60)
+        ended(process)
 
     return play
 
@@ -97,7 +90,7 @@ def _resumed(home: Home) -> None:
 def _two(home: Home) -> None:
     both = [home.start("do it [[main]]"), home.start("do it [[main]]")]
     for process in both:
-        process.communicate(timeout=120)
+        ended(process)
 
 
 def _in_terminal(home: Home, act: Callable[[Terminal], None]) -> None:
@@ -106,7 +99,7 @@ def _in_terminal(home: Home, act: Callable[[Terminal], None]) -> None:
         terminal.shows("/ commands")
         act(terminal)
         terminal.type("/exit")
-        _until(lambda: home.events("session.shutdown"))
+        until(lambda: home.events("session.shutdown"))
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
@@ -117,26 +110,32 @@ def _dialogs(home: Home) -> None:
 
     def act(terminal: Terminal) -> None:
         def asked(times: int) -> None:
-            _until(lambda: len(home.events("permission.requested")) == times)
+            until(lambda: len(home.events("permission.requested")) == times)
             terminal.shows("Do you want")
+
+        def answered(times: int) -> bool:
+            return len(home.events("permission.completed")) == times
+
+        def interrupted(terminal: Terminal) -> bool:
+            """Escape, and again as long as it asks for that."""
+            terminal.press("Escape", lambda: "esc again to interrupt" in terminal.screen)
+            terminal.press("Escape")
+            with contextlib.suppress(TimeoutError):
+                until(lambda: len(home.events("abort")) == 2, timeout=LOST)
+            return len(home.events("abort")) == 2
 
         terminal.type("first [[main]]")
         asked(1)
-        terminal.press("Enter")
+        terminal.press("Enter", lambda: answered(1))
         terminal.shows("First done.")
         terminal.type("second")
         asked(2)
-        terminal.press("Escape")
-        _until(lambda: len(home.events("permission.completed")) == 2)
+        terminal.press("Escape", lambda: answered(2))
         terminal.shows("Operation cancelled by user")
         terminal.type("third")
         asked(3)
-        terminal.press("Enter")
-        _until((home.work / "begun").exists)
-        terminal.press("Escape")
-        terminal.shows("esc again to interrupt")
-        terminal.press("Escape")
-        _until(lambda: len(home.events("abort")) == 2)
+        terminal.press("Enter", (home.work / "begun").exists)
+        until(lambda: interrupted(terminal), "the command's end")
 
     _in_terminal(home, act)
 
@@ -146,7 +145,7 @@ def _compaction(home: Home) -> None:
         terminal.type("do it [[main]]")
         terminal.shows("Done.")
         terminal.type("/compact")
-        _until(lambda: home.events("session.compaction_complete"))
+        until(lambda: home.events("session.compaction_complete"))
 
     _in_terminal(home, act)
 
@@ -207,4 +206,4 @@ def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Playe
         scenario.play(home)
     finally:
         end_command(home.work)
-    return Played(home, state / "journal" / "current.jsonl", model.asked[root.name + name])
+    return Played(home, state / "journal", model.asked[root.name + name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.copilot.model import Model
 from tests.copilot.scenarios import DONE, once, shell
 from tests.other_agents.at_home import Run
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("copilot")]
 
@@ -41,9 +41,13 @@ def test_what_is_recorded_is_shown_and_sent_as_copilot_s(home: Home, hookspan: R
         hookspan("config", "set", "export.endpoint", sink.url)
         once(home)
         turn = "invoke_agent copilot"
-        deadline = time.monotonic() + 120
-        while not {turn, "session"} <= {span.name for span in sink.spans} and time.monotonic() < deadline:
+
+        def sent() -> bool:
             hookspan("flush", "--wait", "10s", status=None)  # what is over is written some seconds later
+            return {turn, "session"} <= {span.name for span in sink.spans}
+
+        until(sent, "the turn and the session", 2 * PATIENCE)
+        hookspan("down")  # while there is somebody who takes the last metrics
         spans = [span for span in sink.spans if span.scope == SCOPE]
     assert {span.resource["service.name"] for span in spans} == {"copilot-hooks"}
     assert {span.name for span in spans} == {"session", turn, "chat scripted-1", "execute_tool bash"}

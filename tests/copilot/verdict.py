@@ -27,6 +27,7 @@ from tests.copilot.model import Model
 from tests.copilot.scenarios import SCENARIOS, Played, Scenario, play
 from tests.model import replay
 from tests.otlp_sink import Sink
+from tests.recorded import events
 from tests.times import MS, differences
 
 SERVICE = "copilot-hooks"
@@ -216,8 +217,8 @@ def metered(of: Run) -> tuple[int, float]:
 
 def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What Copilot told, by kind: the hook's event, lines of its file of events, and its spans."""
-    for line in of.played.journal.read_bytes().splitlines():
-        yield "hook sessionStart", json.loads(line)["event"]
+    for event in events(of.played.journal):
+        yield "hook sessionStart", event
     for path in of.played.home.sessions():
         for line in path.read_bytes().splitlines():
             read = json.loads(line)

@@ -9,9 +9,10 @@ from typing import Protocol
 
 import pytest
 
-from hookspan.agent.lock import is_held
 from hookspan.paths import Paths
+from tests.agent.machine import stop
 from tests.command import call
+from tests.waiting import PATIENCE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 """Called with words, and `status`: what it must end with (0), None for anything."""
@@ -28,10 +29,11 @@ def hookspan(home: Rooted) -> Iterator[Run]:
     env = {"HOME": str(home.root), "PATH": "/usr/bin:/bin"}
 
     def run(*words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = call(*words, env=env, cwd=home.root)
+        done = call(*words, env=env, cwd=home.root, timeout=3 * PATIENCE)
         assert status in {done.returncode, None}, done.stdout + done.stderr
         return done
 
     yield run
-    if is_held(Paths.from_environment(env).agent_lock):
-        run("down")
+    paths = Paths.from_environment(env)
+    if paths.state.exists():  # a hook may just be starting an agent
+        stop(paths)

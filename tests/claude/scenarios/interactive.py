@@ -48,6 +48,17 @@ def choose(session: InteractiveSession, label: str) -> None:
     raise TimeoutError(f"no choice {label!r} in:\n{session.screen()}")
 
 
+def awaits(name: str) -> str:
+    """A command that runs until a file of this name is in the project's folder."""
+    return f"until [ -e {name} ]; do sleep 0.1; done"
+
+
+def escape(stage: Stage, session: InteractiveSession) -> None:
+    """Interrupt what is going on, and give the client a moment to be idle."""
+    session.press("Escape", lambda: stage.in_transcripts("[Request interrupted by user") > 0)
+    time.sleep(1)
+
+
 def asked(stage: Stage, session: InteractiveSession, times: int = 1) -> None:
     """Wait for a permission dialog, both heard and seen."""
     stage.heard("PermissionRequest", times)
@@ -70,9 +81,9 @@ def permission_approved(stage: Stage) -> Story:
     session.submit(PROMPT)
     asked(stage, session)
     stage.heard("Notification", notification_type="permission_prompt")
-    session.keys("Enter")
+    session.press("Enter", lambda: stage.count("PostToolUse") >= 1)
     asked(stage, session, 2)
-    session.keys("Enter")
+    session.press("Enter", lambda: stage.count("PostToolUse") >= 2)
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
@@ -93,7 +104,7 @@ def permission_long_command(stage: Stage) -> Story:
     session.submit(PROMPT)
     asked(stage, session)
     time.sleep(2)
-    session.keys("Enter")
+    session.press("Enter", lambda: DIALOG not in session.screen())
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
@@ -111,9 +122,7 @@ def permission_esc(stage: Stage) -> Story:
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
-    session.keys("Escape")
-    stage.transcript_says("[Request interrupted by user for tool use]")
-    time.sleep(1)
+    escape(stage, session)
     session.submit("and the tax")
     stage.heard("Stop")
     session.exit()
@@ -134,7 +143,7 @@ def permission_words(stage: Stage) -> Story:
     time.sleep(0.3)
     session.enter("use the makefile")
     session.wait_for("use the makefile")
-    session.keys("Enter")
+    session.press("Enter", lambda: DIALOG not in session.screen())
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
@@ -150,7 +159,7 @@ def permission_parallel(stage: Stage) -> Story:
     for times in (1, 2):
         asked(stage, session, times)
         time.sleep(1)
-        session.keys("Enter")
+        session.press("Enter", lambda times=times: stage.count("PostToolUse") >= times)
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
@@ -178,9 +187,7 @@ def esc_tool(stage: Stage) -> Story:
     session.submit(PROMPT)
     stage.heard("PreToolUse")
     time.sleep(1)
-    session.keys("Escape")
-    stage.transcript_says("[Request interrupted by user for tool use]")
-    time.sleep(1)
+    escape(stage, session)
     session.submit("and the tax")
     stage.heard("Stop")
     session.exit()
@@ -195,9 +202,7 @@ def esc_tool_exit(stage: Stage) -> Story:
     session.submit(PROMPT)
     stage.heard("PreToolUse")
     time.sleep(1)
-    session.keys("Escape")
-    stage.transcript_says("[Request interrupted by user for tool use]")
-    time.sleep(1)
+    escape(stage, session)
     session.exit()
     return Story([Turn(PROMPT, "interrupted", "interrupted")], [LEFT])
 
@@ -213,9 +218,7 @@ def esc_foreground_agent(stage: Stage) -> Story:
     session.submit(PROMPT)
     stage.heard("PreToolUse", 3)
     time.sleep(1)
-    session.keys("Escape")
-    stage.transcript_says("[Request interrupted by user")
-    time.sleep(1)
+    escape(stage, session)
     session.exit()
     return Story([Turn(PROMPT, "interrupted", "interrupted")], [LEFT])
 
@@ -225,16 +228,14 @@ def esc_stream(stage: Stage) -> Story:
     """Esc while text streams."""
     stage.model.play(
         {
-            PROMPT: [says(bash("ls")), says("word " * 200, chunk_delay=0.1, complete=False)],
+            PROMPT: [says(bash("ls")), says("word " * 600, chunk_delay=0.1, complete=False)],
             "and the tax": [says("Taxed.")],
         }
     )
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
     session.wait_for("word word")
-    session.keys("Escape")
-    stage.transcript_says("[Request interrupted by user]")
-    time.sleep(1)
+    escape(stage, session)
     session.submit("and the tax")
     stage.heard("Stop")
     session.exit()
@@ -316,12 +317,13 @@ def compact_auto_failed(stage: Stage) -> Story:
 @scenario()
 def queued_absorbed(stage: Stage) -> Story:
     """A prompt typed while a tool runs: it is taken in by the running turn."""
-    stage.model.play({PROMPT: [says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")), says("Fixed, with the tax.")]})
+    stage.model.play({PROMPT: [says(bash(awaits("minded"))), says("Fixed, with the tax.")]})
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
     stage.heard("PreToolUse")
     session.submit("mind the tax")
     stage.heard("UserPromptSubmit", 2)
+    (stage.home.project / "minded").touch()
     stage.heard("Stop")
     time.sleep(1)
     session.exit()
@@ -331,8 +333,9 @@ def queued_absorbed(stage: Stage) -> Story:
 @scenario()
 def queued_next(stage: Stage) -> Story:
     """Two prompts typed during the last answer: they become one next turn, without a UserPromptSubmit of its own."""
+    typed = threading.Event()
     stage.model.play({
-        PROMPT: [says("word " * 60, chunk_delay=0.1)],
+        PROMPT: [says("word " * 20, chunk_delay=0.1, held=typed)],
         "write the docs": [says(bash("pwd")), says("Written.")],
     })  # fmt: skip
     session = stage.interactive(*BASH)
@@ -340,6 +343,8 @@ def queued_next(stage: Stage) -> Story:
     session.wait_for("word word")
     session.submit("mind the tax")
     session.submit("write the docs")
+    stage.transcript_says('"enqueue"', 2)
+    typed.set()
     stage.heard("Stop", 2)
     session.exit()
     return Story([Turn(PROMPT), Turn("write the docs", made_by="queue")], [LEFT])
@@ -351,7 +356,7 @@ def background_bash(stage: Stage) -> Story:
     job = Tool(
         "Bash",
         {
-            "command": "for i in 1 2 3 4; do sleep 0.5; done; echo built",
+            "command": f"{awaits('stopped')}; echo built",
             "description": "Build",
             "run_in_background": True,
         },
@@ -359,6 +364,8 @@ def background_bash(stage: Stage) -> Story:
     stage.model.play({PROMPT: [says(job), says("It is building.")]})
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
+    stage.heard("Stop")
+    (stage.home.project / "stopped").touch()
     stage.heard("Stop", 2)
     session.exit()
     return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")], [LEFT])
@@ -370,16 +377,19 @@ def background_agent(stage: Stage) -> Story:
     stage.model.play({
         PROMPT: [says(agent("review the cart")), says("It is being reviewed.")],
         "review the cart": [
-            says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")),
+            says(bash(awaits("taxed"))),
             says(bash("echo reviewed")),
-            says("Reviewed.", delay=1),
+            says("Reviewed."),
         ],
         "and the tax": [says(bash("echo taxed")), says("Taxed.")],
     })  # fmt: skip
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
     stage.heard("Stop")
+    stage.heard("PreToolUse", 2)
     session.submit("and the tax")
+    stage.heard("Stop", 2)
+    (stage.home.project / "taxed").touch()
     stage.heard("Stop", 3)
     session.exit()
     return Story([Turn(PROMPT), Turn("and the tax"), Turn("<task-notification>", made_by="notification")], [LEFT])
@@ -422,8 +432,7 @@ def background_agent_stopped(stage: Stage) -> Story:
     stage.heard("PreToolUse", 2)
     session.submit("/exit")
     session.wait_for("stop")
-    session.keys("Enter")
-    session.wait_exit()
+    session.press("Enter", lambda: not session.running())
     return Story([Turn(PROMPT)], [LEFT])
 
 
@@ -438,7 +447,7 @@ def background_agent_asks(stage: Stage) -> Story:
     session.submit(PROMPT)
     asked(stage, session)
     time.sleep(1)
-    session.keys("Enter")
+    session.press("Enter", lambda: stage.count("PostToolUse") >= 2)
     stage.heard("Stop", 2)
     session.exit()
     return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")], [LEFT])
@@ -509,7 +518,7 @@ def ask_user_question(stage: Stage) -> Story:
     session.submit(PROMPT)
     session.wait_for("Round down")
     time.sleep(2)
-    session.keys("Enter")
+    session.press("Enter", lambda: stage.count("PostToolUse") >= 1)
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
@@ -524,7 +533,7 @@ def exit_plan_mode(stage: Stage) -> Story:
     session.submit(PROMPT)
     session.wait_for("plan mode?")
     time.sleep(2)
-    session.keys("Enter")
+    session.press("Enter", lambda: stage.count("PostToolUse") >= 1)
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def agent(prompt: str, outcome: str = "success", kind: str = "general-purpose", 
 @scenario()
 def print_tools_agent(stage: Stage) -> Story:
     """Two parallel tools, a failing one and a background agent whose end comes back as a prompt."""
+    stopped = threading.Event()
     stage.model.play({
         PROMPT: [
             says("Looking.", bash("ls"), Tool("Read", {"file_path": str(stage.home.project / "cart.py")})),
@@ -40,9 +42,12 @@ def print_tools_agent(stage: Stage) -> Story:
             says(agent("review the cart")),
             says("Fixed."),
         ],
-        "review the cart": [says(bash("echo reviewed")), says("Reviewed.", delay=0.3)],
+        "review the cart": [says(bash("echo reviewed")), says("Reviewed.", gate=stopped)],
     })  # fmt: skip
-    stage.run(PROMPT, *ALLOW)
+    session = stage.print(PROMPT, *ALLOW)
+    stage.heard("Stop")
+    stopped.set()
+    session.wait()
     return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")])
 
 
@@ -103,14 +108,18 @@ return { found, verdict }
 @scenario()
 def print_workflow(stage: Stage) -> Story:
     """A workflow of three agents, two of them at once and one of another model; its end comes back as a prompt."""
+    stopped = threading.Event()
     stage.model.play({
         PROMPT: [says("Reviewing.", Tool("Workflow", {"script": WORKFLOW})), says("They work.")],
         "review the cart": [says(bash("echo reviewed")), says("Cart reviewed.")],
         "review the tax": [says("Tax reviewed.", delay=0.2)],
-        "weigh the findings": [says("All is well.")],
+        "weigh the findings": [says("All is well.", gate=stopped)],
     })  # fmt: skip
     *mode, allowed = ALLOW
-    stage.run(PROMPT, *mode, f"{allowed} Workflow")
+    session = stage.print(PROMPT, *mode, f"{allowed} Workflow")
+    stage.heard("Stop")
+    stopped.set()
+    session.wait()
     return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")])
 
 
@@ -239,7 +248,7 @@ def background_job(stage: Stage) -> Story:
     def claude(*args: str) -> None:
         command = [str(client.executable()), *args]
         subprocess.run(
-            command, cwd=stage.home.project, env=stage.home.env, check=True, capture_output=True, timeout=PATIENCE
+            command, cwd=stage.home.project, env=stage.home.env, check=True, capture_output=True, timeout=2 * PATIENCE
         )
 
     claude("--bg", PROMPT, *ALLOW)
@@ -290,7 +299,7 @@ def print_sigkill_tool(stage: Stage) -> Story:
 @scenario()
 def print_sigkill_stream(stage: Stage) -> Story:
     """kill -9 while the answer streams."""
-    stage.model.play({PROMPT: [says("word " * 100, chunk_delay=0.1, complete=False)]})
+    stage.model.play({PROMPT: [says("word " * 600, chunk_delay=0.1, complete=False)]})
     session = stage.print(PROMPT, *ALLOW)
     stage.asked(PROMPT)
     stage.transcript_says("api-request")
