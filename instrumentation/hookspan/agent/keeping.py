@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import sqlite3
 import sys
@@ -29,6 +30,8 @@ from hookspan.store.database import damage_noticed
 
 ROUND: Final = 0.5  # seconds between two looks at sessions that do something
 REST: Final = 2.0  # seconds after its newest event that a session is looked at: the client writes its lines after hooks
+AT_ONCE: Final = 64  # sessions of a round
+STAND_BACK: Final = 9  # times as long as a round took is the pause behind it while the agent is behind
 BACKLOG_PAUSE: Final = 0.02  # between two sessions that are only caught up on
 IDLE: Final = 30.0
 PATIENCE: Final = 60 * 1_000_000_000  # ns that a session may take until it has a transcript
@@ -43,23 +46,30 @@ _logger = logging.getLogger(__name__)
 
 
 class Keeping:
-    """A loop of its own, so that events never wait for it.
+    """A loop of its own, so that events never wait for it: of a backlog's time it takes a tenth.
 
     Args:
         paths: Whose content.
         settings: Of the agent.
         reader: The store.
         is_vanishing: Asked before the database is made: whether the whole state folder is being deleted.
+        behind: For how many seconds there have been events that are not in the store.
     """
 
     def __init__(
-        self, paths: Paths, settings: AgentSettings, reader: Reader, is_vanishing: Callable[[], bool] = lambda: False
+        self,
+        paths: Paths,
+        settings: AgentSettings,
+        reader: Reader,
+        is_vanishing: Callable[[], bool] = lambda: False,
+        behind: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._paths = paths
         self._settings = settings
         self._reader = reader
         self._events = HookEvents(paths, reader)
         self._is_vanishing = is_vanishing
+        self._behind = behind
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._busy: dict[str, float] = {}  # sessions, with the time (monotonic) of their newest commit
@@ -111,12 +121,15 @@ class Keeping:
             self.loop.guarded(lambda: self._prune(settings))
         sessions = self._due()
         if mode[0]:
+            began = time.monotonic()
             rest = self._take(sessions, settings)
             self._later(rest)
             backlog = self._backlog  # which is another one where damage is met
             if backlog and not rest and not self._take([backlog[0]], settings):
                 backlog.popleft()
             self._is_new = self._is_new and bool(self._backlog)
+            if self._behind() > REST:
+                self.loop.pause(STAND_BACK * (time.monotonic() - began))
             if rest or self._backlog:
                 self.loop.pause(BACKLOG_PAUSE)
                 return
@@ -135,11 +148,14 @@ class Keeping:
             content.close()
 
     def _due(self) -> list[str]:
-        """The sessions to look at now."""
+        """The sessions to look at now, those first whose turn was longest ago."""
         now = time.monotonic()
         with self._lock:
-            sessions = list(self._busy)
-            self._busy = {name: at for name, at in self._busy.items() if now < at + REST}
+            sessions = list(itertools.islice(self._busy, AT_ONCE))
+            for session in sessions:
+                at = self._busy.pop(session)
+                if now < at + REST:
+                    self._busy[session] = at
         return sessions
 
     def _later(self, sessions: list[str]) -> None:

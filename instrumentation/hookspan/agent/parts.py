@@ -64,7 +64,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         is_vanishing=lifecycle.is_vanishing,
     )
     reader = Reader(paths, damaged=ingest.damage_met)
-    keeping = Keeping(paths, settings, reader, lifecycle.is_vanishing)
+    keeping = Keeping(paths, settings, reader, lifecycle.is_vanishing, ingest.progress.behind)
     staying = Staying(paths, settings, reader, ingest.state.trees, lifecycle.is_vanishing)
     notifier = Notifier(settings, reader)
     page = Page(

@@ -30,6 +30,7 @@ TICK: Final = 0.01  # seconds: the least time of a processor that the system tel
 PATIENCE: Final = 60.0  # seconds without any progress, after which a measurement is given up
 IDLE_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 8.0  # a turn's end is certain after 5
+AT_REST: Final = 0.1  # seconds of a processor that an agent with nothing to do never takes in this time
 SHORT_SESSION: Final = 50  # events
 STATUS_RUNS: Final = 15
 KILLS: Final = 3
@@ -42,6 +43,7 @@ class Taken:
     events: int
     seconds: float
     cpu: float  # seconds of the agent
+    cpu_at_rest: float  # the same, until what they say is found by a search, too
     peak: int  # bytes of resident memory, at most
 
     @property
@@ -49,9 +51,17 @@ class Taken:
         """Events a second, if the agent had one core for itself; 0 if all were taken before the first look."""
         return self.events / max(self.cpu, TICK)
 
+    @property
+    def per_core_at_rest(self) -> float:
+        """The same, if the agent is to be at rest again."""
+        return self.events / max(self.cpu_at_rest, TICK)
 
-def backlog(events: int, *, export: bool) -> Taken:
-    """Start an agent on a backlog, with or without an endpoint, and watch it until all is committed (and exported)."""
+
+def backlog(events: int, *, export: bool, to_rest: bool = False) -> Taken:
+    """Start an agent on a backlog, with or without an endpoint, and watch it until all is committed (and exported).
+
+    `to_rest`: and until it has nothing to do any more.
+    """
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(sandbox("bench"))
         target = stack.enter_context(endpoint()) if export else None
@@ -61,7 +71,7 @@ def backlog(events: int, *, export: bool) -> Taken:
         home.cli("up")
         reader = stack.enter_context(contextlib.closing(Reader(home.paths)))
         process = psutil.Process(_pid(home))
-        began, before, first, peak = time.monotonic(), process.cpu_times(), reader.counts().events, 0
+        began, before, first, peak = time.monotonic(), _cpu(process), reader.counts().events, 0
 
         def progress() -> tuple[int, bool]:
             nonlocal peak
@@ -74,9 +84,9 @@ def backlog(events: int, *, export: bool) -> Taken:
             return counts.events + spans, spans >= counts.spans
 
         _until(progress)
-        after = process.cpu_times()
-        cpu = after.user + after.system - before.user - before.system
-        return Taken(events - first, time.monotonic() - began, cpu, peak)
+        seconds, cpu = time.monotonic() - began, _cpu(process) - before
+        at_rest = _cpu_at_rest(process) - before if to_rest else cpu
+        return Taken(events - first, seconds, cpu, at_rest, peak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +108,9 @@ def idle() -> Idle:
         home.cli("flush")
         time.sleep(SETTLE_SECONDS)
         process = psutil.Process(_pid(home))
-        before = process.cpu_times()
+        before = _cpu(process)
         time.sleep(IDLE_SECONDS)
-        after = process.cpu_times()
-        used = (after.user + after.system - before.user - before.system) / IDLE_SECONDS
+        used = (_cpu(process) - before) / IDLE_SECONDS
         memory, status = process.memory_info().rss, []
         for _ in range(STATUS_RUNS):
             began = time.monotonic_ns()
@@ -143,6 +152,23 @@ def losses(events: int) -> Losses:
 
 def _pid(home: Sandbox) -> int:
     return int(Client(home.paths).request("ping")["pid"])
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds of a processor that it has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _cpu_at_rest(process: psutil.Process) -> float:
+    """The same, once it has nothing to do any more."""
+    used = _cpu(process)
+    while True:
+        time.sleep(SETTLE_SECONDS)
+        now = _cpu(process)
+        if now - used < AT_REST:
+            return now
+        used = now
 
 
 def _until(progress: Callable[[], tuple[int, bool]]) -> None:

@@ -136,6 +136,8 @@ class Intake:
         """
         content = self._content
         with self.round():
+            if not self._left:
+                return True
             session = content.session(kept)
             if content.has_files(session):
                 return False
@@ -154,10 +156,13 @@ class Intake:
                 for row in reading.rows(line, record, file, kept.id):
                     if row.at >= since:
                         content.add(session, file.key, kept, row)
+                self._left = max(0, self._left - len(line))
+                if not self._left:
+                    break
             files[""].indexed = record
             for file in files.values() if taken else ():
                 content.save(file)
-        return taken == EVENTS
+            return taken == EVENTS or not self._left
 
     def settle(self, before: int) -> bool:
         """Pack what the archive has of sessions that rest since then (Unix ns); True if there may be more."""

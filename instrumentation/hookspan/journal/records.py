@@ -17,7 +17,7 @@ from hookspan.journal.segments import File
 from hookspan.journal.tail import LINE_MAX
 from hookspan.paths import Paths
 
-_STEP: Final = 64 << 10  # bytes between two entries of an index: 1,000 entries for a segment
+_STEP: Final = 16 << 10  # bytes between two entries of an index: 4,000 entries for a segment
 _KEPT: Final = 8  # indexes
 
 

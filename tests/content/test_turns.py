@@ -1,0 +1,71 @@
+"""Whose turn it is when more sessions have something new than are taken in at once, and while events wait."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from hookspan.agent.ingest import Committed
+from hookspan.agent.keeping import AT_ONCE, BACKLOG_PAUSE, Keeping
+from hookspan.agent.settings import AgentSettings
+from hookspan.content import ContentDb
+from hookspan.paths import Paths
+from hookspan.store import Reader
+from tests.agent.ingest import take_in
+from tests.waiting import until
+
+LONG_AGO = 3600 * 10**9
+SESSIONS = [f"0a1b2c3d-0000-4000-8000-{number:012d}" for number in range(2 * AT_ONCE + 3)]
+
+
+def line(session: str) -> bytes:
+    event = {"hook_event_name": "UserPromptSubmit", "session_id": session, "prompt_id": session, "prompt": "zebra"}
+    at = time.time_ns() - LONG_AGO
+    return json.dumps({"v": 1, "agent": "claude-code", "at": at, "pid": 1, "event": event}).encode()
+
+
+@pytest.fixture
+def reader(paths: Paths) -> Iterator[Reader]:
+    take_in(paths, [line(session) for session in SESSIONS])
+    with contextlib.closing(Reader(paths)) as reader:
+        yield reader
+
+
+def prompts(paths: Paths) -> int:
+    with contextlib.closing(ContentDb.open(paths)) as content:
+        (count,) = content.db.execute("SELECT count(*) FROM message WHERE kind = 'prompt'").fetchone()
+    return int(count)
+
+
+def test_all_sessions_have_their_turn_while_events_come_for_each(paths: Paths, reader: Reader):
+    keeping = Keeping(paths, AgentSettings(paths, None), reader, behind=lambda: 3600.0)
+    position = reader.position()
+    assert position is not None
+    news = Committed(position, events=[], spans=0, sessions=frozenset(SESSIONS), removed=frozenset())
+    keeping._mode = (True, False)  # what was there before is not looked for
+    keeping.loop.start()
+    try:
+
+        def found() -> bool:
+            keeping.committed(news)
+            return prompts(paths) == len(SESSIONS)
+
+        until(found)
+    finally:
+        keeping.loop.stop(60.0)
+    keeping.close()
+
+
+@pytest.mark.parametrize("behind", [0.0, 3600.0])
+def test_it_stands_back_only_while_events_wait(
+    paths: Paths, reader: Reader, behind: float, monkeypatch: pytest.MonkeyPatch
+):
+    keeping = Keeping(paths, AgentSettings(paths, None), reader, behind=lambda: behind)
+    paused: list[float] = []
+    monkeypatch.setattr(keeping.loop, "pause", paused.append)
+    keeping.step()
+    assert prompts(paths)
+    assert bool({*paused} - {BACKLOG_PAUSE}) is bool(behind)
+    keeping.close()
