@@ -53,6 +53,7 @@ class Site:
 
     def _meet(self, pid: int) -> None:
         self.pid = pid
+        self._asks: httpx2.Client | None = None
         self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"] or ""  # of a page that is off
         self.port = urlsplit(self.url).port
 
@@ -91,7 +92,9 @@ class Site:
         return client
 
     def get(self, path: str, **parameters: Any) -> Any:
-        answer = self.script().get(f"/api/v1{path}", params=parameters)
+        """By one connection, however often: one for each would soon be more than the agent takes."""
+        self._asks = self._asks or self.script()
+        answer = self._asks.get(f"/api/v1{path}", params=parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -123,10 +123,10 @@ def test_a_damaged_index_says_so_and_is_made_anew(tmp_path: Path) -> None:
             file.seek((page - 1) * 4096)
             file.write(b"\xff" * 4096)
         site.up()
-        answers = []
+        answers, script = [], site.script()
 
         def is_found() -> bool:
-            answers.append(site.script().get("/api/v1/search", params={"q": "cart"}))
+            answers.append(script.get("/api/v1/search", params={"q": "cart"}))
             return answers[-1].status_code == 200 and len(answers[-1].json()["items"]) >= 3
 
         until(is_found)
