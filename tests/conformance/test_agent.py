@@ -75,8 +75,9 @@ def agent(state: State, tmp_path: Path) -> Iterator[Agent]:
     agent = Agent(program, folder, state)
     yield agent
     for started in agent.started():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(started.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):  # it has ended; its number may be another's by now
+            if Path(f"/proc/{started.pid}/exe").readlink() == program:
+                os.kill(started.pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -103,10 +103,12 @@ def test_increase_tells_the_truth_from_the_first_event_over_kills_and_an_outage(
         if turn == 2:
             stack.prometheus.stop()
         with agent(paths, stack, 100_000) as process:
-            time.sleep(2.2 + 0.13 * turn)
-            until(lambda before=record: reached(paths) > before + EACH, "the agent's records")
-            record = reached(paths)
-            process.send_signal(signal.SIGKILL)
+            try:
+                time.sleep(2.2 + 0.13 * turn)
+                until(lambda before=record: reached(paths) > before + EACH, "the agent's records")
+                record = reached(paths)
+            finally:
+                process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         if turn == 2:
             stack.prometheus.start()

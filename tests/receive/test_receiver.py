@@ -106,13 +106,15 @@ def test_who_sends_too_fast_or_meets_a_full_disk_is_told_when_to_come_again(
         thread = threading.Thread(target=server.run)
         thread.start()
         sender = Sender(listener.getsockname()[1])
-        answers = [sender.send("/v1/traces", GOOD)]
-        monkeypatch.setattr(spool, "append", full_disk)
-        answers.append(sender.send("/v1/traces", GOOD))
-        monkeypatch.setattr(gate, "BURST", 1)
-        answers.append(sender.send("/v1/traces", GOOD))
-        server.end()
-        thread.join()
+        try:
+            answers = [sender.send("/v1/traces", GOOD)]
+            monkeypatch.setattr(spool, "append", full_disk)
+            answers.append(sender.send("/v1/traces", GOOD))
+            monkeypatch.setattr(gate, "BURST", 1)
+            answers.append(sender.send("/v1/traces", GOOD))
+        finally:
+            server.end()
+            thread.join()
     assert [answer.status for answer in answers] == [200, 503, 429]
     assert [answer.headers.get("retry-after") for answer in answers] == [None, str(gate.DISK_PAUSE), "1"]
     assert all(Status.FromString(answer.body).message for answer in answers[1:])

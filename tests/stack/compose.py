@@ -77,8 +77,11 @@ class Project(Backends):
         return done.stdout
 
     def up(self, *names: str) -> None:
-        """Start services and wait until compose says that those that others wait for are well."""
-        self.run(*self.flags, "up", "-d", "--pull", "never", *names)
+        """Start services and wait until compose says that those that others wait for are well.
+
+        It gives up after three health checks: a busy machine is asked again.
+        """
+        until(lambda: self.run(*self.flags, "up", "-d", "--pull", "never", *names) or True, "not up", DELIVERY)
 
     def down(self, *flags: str) -> None:
         """Stop and remove everything but volumes."""
