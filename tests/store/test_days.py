@@ -6,7 +6,7 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import Rows
+from hookspan.model.rows import Rows, Span
 from hookspan.paths import Paths
 from hookspan.store import Commit, Reader, Retention, Store, days
 from tests.store import made
@@ -84,3 +84,25 @@ def test_until_later_only_what_came_between_is_read(past: Past, monkeypatch: pyt
     assert past.reader.past_day(SINCE, SINCE + 150).nano == 3 * NANO
     assert past.reader.past_day(SINCE, SINCE + 50).nano == NANO, "the clock was put back"
     assert asked == [(SINCE, SINCE + 50), (SINCE + 50, SINCE + 150), (SINCE, SINCE + 50)]
+
+
+def test_of_turns_those_that_failed_are_counted_and_subagents_are_none(past: Past) -> None:
+    def spans(record: int, start: int) -> list[Span]:
+        failed = {sc.OUTCOME: "error"}
+        names = {
+            "invoke_agent claude-code": failed,
+            "invoke_agent codex": failed,
+            "invoke_agent copilot": {sc.OUTCOME: "ok"},
+            "invoke_agent Explore": {**failed, sc.AGENT_ID: "a1"},
+            "execute_tool Bash": failed,
+        }
+        return [
+            made.span(record, number, name=name, attributes=attributes, start=start, end=start + 1, session="one")
+            for number, (name, attributes) in enumerate(names.items())
+        ]
+
+    rows = [Rows(spans=spans(number, start)) for number, start in enumerate((SINCE - 1, SINCE, UNTIL - 1, UNTIL), 1)]
+    row = SessionRow(id="one", started=SINCE - 1, last=NOW)
+    past.store.commit(Commit(position=made.position(5), rows=rows, sessions={"one": (b"", row)}))
+    day = past.reader.day(SINCE, UNTIL)
+    assert (day.turns, day.failed) == (2 * 3, 2 * 2)
