@@ -168,7 +168,7 @@ class PrintSession:
         )
         self.pid = self._process.pid
 
-    def wait(self, timeout: float = 2 * PATIENCE) -> Ended:
+    def wait(self, timeout: float = 5 * PATIENCE) -> Ended:
         """Wait for its end; kill it and raise TimeoutExpired if that doesn't come."""
         try:
             stdout, stderr = self._process.communicate(timeout=timeout)

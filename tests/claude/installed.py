@@ -55,7 +55,7 @@ def configure(home: Home, settings: Mapping[str, str], *, top: str = TOP) -> Non
 
 def flush(home: Home) -> None:
     """As `flush`, without a process."""
-    answer = Client(paths_of(home)).request("flush", timeout=2 * PATIENCE, wait=PATIENCE)
+    answer = Client(paths_of(home)).request("flush", timeout=3 * PATIENCE, wait=2 * PATIENCE)
     assert answer["drained"], answer
     assert answer["exported"], answer
     assert not answer["unwritten"], answer

@@ -24,7 +24,7 @@ from tests.claude.scenarios.printed import agent, bash
 from tests.export.audited import requests, verified
 from tests.otlp_decode import Log
 from tests.otlp_sink import Sink
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.xdist_group("client")]
 
@@ -146,7 +146,7 @@ def test_a_day_is_told_call_by_call_though_the_agent_is_killed(
     ):
         assert PrintSession(home, prompt, *words).wait().code == 0
         if prompt != EVENING:
-            os.kill(Client(home.paths).request("ping")["pid"], signal.SIGKILL)
+            os.kill(Client(home.paths).request("ping", timeout=PATIENCE)["pid"], signal.SIGKILL)
             kills += 1
             home.hookspan("up")
     flush(home)

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class Home:
     more: str = ""
     env: dict[str, str] = field(default_factory=dict)
     server: bool = False  # that a terminal starts Codex's background server
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def codex(self) -> Path:
@@ -115,7 +117,7 @@ class Home:
 
     def start(self, *words: str, **options: Any) -> subprocess.Popen[bytes]:
         """Codex with these arguments, in the work folder."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(executable()), *words],
             cwd=self.work,
             env=self.environment(),
@@ -124,6 +126,8 @@ class Home:
             stderr=subprocess.PIPE,
             **options,
         )
+        self.started.append(process)
+        return process
 
     def exec(self, prompt: str, *words: str) -> subprocess.CompletedProcess[bytes]:
         """A prompt without a terminal, to its end."""
@@ -163,8 +167,12 @@ def state_folder(root: Path) -> Path:
     return state
 
 
-def end_command(work: Path) -> None:
-    """Ends a command that outlives its agent: it has left its `pid`."""
+def end_all(started: Iterable[subprocess.Popen[bytes]], work: Path) -> None:
+    """Ends agents that a scenario has given up on, and a command that outlives its agent: it has left its `pid`."""
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
     pid = work / "pid"
     if pid.exists():
         with contextlib.suppress(ProcessLookupError, ValueError):

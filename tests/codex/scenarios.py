@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.codex.client import executable
-from tests.codex.home import CODE, Home, end_command, ended, state_folder
+from tests.codex.home import CODE, Home, end_all, ended, state_folder
 from tests.codex.model import Answer, Model
 from tests.codex.terminal import LOST, Terminal
 from tests.recorded import records
@@ -582,5 +582,5 @@ def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Playe
     try:
         scenario.play(home)
     finally:
-        end_command(home.work)
+        end_all(home.started, home.work)
     return Played(home, state / "journal", model.asked[root.name + name])

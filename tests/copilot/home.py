@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Home:
     root: Path
     url: str
     otel: int = 0
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def copilot(self) -> Path:
@@ -71,7 +72,7 @@ class Home:
 
     def start(self, prompt: str, *words: str, **options: Any) -> subprocess.Popen[bytes]:
         """Copilot with a prompt and without a terminal, in the work folder."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(executable()), "-p", prompt, "--allow-all-tools", *words],
             cwd=self.work,
             env=self.environment(),
@@ -80,6 +81,8 @@ class Home:
             stderr=subprocess.PIPE,
             **options,
         )
+        self.started.append(process)
+        return process
 
     def prompt(self, prompt: str, *words: str) -> subprocess.CompletedProcess[bytes]:
         """The same to its end."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.codex.home import end_command, ended, state_folder
+from tests.codex.home import end_all, ended, state_folder
 from tests.codex.model import Answer
 from tests.codex.terminal import LOST, Terminal
 from tests.copilot.client import executable
@@ -205,5 +205,5 @@ def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Playe
     try:
         scenario.play(home)
     finally:
-        end_command(home.work)
+        end_all(home.started, home.work)
     return Played(home, state / "journal", model.asked[root.name + name])

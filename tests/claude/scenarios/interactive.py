@@ -579,6 +579,6 @@ def idle_prompt(stage: Stage) -> Story:
     session = stage.interactive()
     session.submit(PROMPT)
     stage.heard("Stop")
-    stage.heard("Notification", timeout=90, notification_type="idle_prompt")
+    stage.heard("Notification", timeout=180, notification_type="idle_prompt")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
