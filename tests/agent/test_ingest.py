@@ -196,7 +196,9 @@ def test_strays_are_taken_in(machine: Machine):
         fcntl.flock(file, fcntl.LOCK_EX)
         machine.hooks(*small_session())
         assert len(list(machine.paths.journal.glob("stray-*"))) == 6
-    until(lambda: machine.counts().events == 6)
+        until(lambda: machine.status()["ingest"]["caught_up"])  # what is in the journal itself
+    assert machine.json("flush", "--wait", "60s")["drained"]
+    assert machine.counts().events == 6, "recorded is recorded"
     assert not list(machine.paths.journal.glob("stray-*"))
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from hookspan.errors import EXIT_INTERRUPTED
 from tests.agent.machine import Machine, append, ready, small_session
+from tests.ports import Ports
 from tests.waiting import PATIENCE, until
 
 SESSION = small_session()
@@ -60,8 +61,9 @@ def test_the_agent_is_there_again_as_it_was(running: Machine, command: list[str]
 
 
 def test_the_page_does_not_move_to_a_port_that_has_become_free(machine: Machine):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        wished = other.getsockname()[1]
+    ports = Ports()
+    wished = ports["wished"]
+    with socket.create_server(("127.0.0.1", wished)):
         machine.paths.config.write_text(f"[dashboard]\nport = {wished}\n")
         machine.hooks(*SESSION)
         ready(machine)

@@ -175,7 +175,7 @@ class Stand:
 
     def flush(self) -> None:
         """All that is in the journal is in the store and exported."""
-        flushed = Client(self.machine.paths).request("flush", wait=PATIENCE, timeout=PATIENCE + 10)
+        flushed = Client(self.machine.paths).request("flush", wait=5 * PATIENCE, timeout=6 * PATIENCE)
         assert flushed["drained"], flushed
         assert flushed["exported"], flushed
 

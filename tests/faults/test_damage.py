@@ -54,13 +54,13 @@ def test_flipped_bits(at: Stand):
     hit = sorted(dice.sample(range(len(lines)), EVENTS))
     for number in hit:
         line = bytearray(lines[number])
-        line[dice.randrange(len(line) - 1)] ^= 0x80  # no UTF-8 any more, wherever it hits
+        line[dice.randrange(len(line) - 1) if number != hit[0] else 0] ^= 0x80  # no UTF-8 any more, wherever it hits
         lines[number] = bytes(line)
     at.machine.paths.current.write_bytes(b"".join(lines))
     at.hooks()
     at.start()
     until(lambda: at.rows().total() + aside(at).total() == len(at.written), f"seed {seed}")
-    # Bytes that are no UTF-8 in a field that nobody reads do no harm: such a line is read.
+    # Bytes that are no UTF-8 in a field that nobody reads do no harm: such a line is read. The first one is not.
     gone = [at.written[number] for number in hit if at.written[number] not in at.rows()]
     assert aside(at).total() == len(gone), seed
     at.status(says=f"{len(gone)} lines set aside")

@@ -89,7 +89,7 @@ def test_store(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
     with full(on_small_disk, left=40_000):
-        while not status_of(on_small_disk.machine.paths)["ingest"]["hold"]:
+        while not status_of(on_small_disk.machine.paths).get("ingest", {}).get("hold"):
             on_small_disk.hooks()
         on_small_disk.status(says="WAITING")
         on_small_disk.hooks()
