@@ -108,6 +108,6 @@ def test_a_dev_container_and_the_next_one(docker: Docker, tmp_path: Path) -> Non
             rows = json.loads(container.run("hookspan sessions --json"))
             container.remove()  # without a word to those in it
         assert [(row["project"], row["turns"]) for row in rows] == [("shop", 1)] * 2, "the volume keeps the first one's"
-        names = Counter(span.name for span in sink.spans)
+        names = Counter({(span.trace_id, span.span_id): span.name for span in sink.spans}.values())
         wanted_of_each = ("execute_tool Bash", "invoke_agent claude-code", "session")
         assert {name: names[name] for name in wanted_of_each} == dict.fromkeys(wanted_of_each, 2)

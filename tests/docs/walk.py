@@ -33,6 +33,8 @@ NETWORK: Final = re.compile(r"(PIP|UV|SSL|REQUESTS)_|.*_proxy$", re.IGNORECASE) 
 TIMEOUT: Final = 300  # s for one command: the installation loads packages
 FLUSH: Final = re.compile(r"(hookspan flush)( --wait \S+)?")
 PATIENT: Final = r"\1 --wait 120s"  # than pages say: other tests have the machine, too
+STARTING: Final = ("is not ready after", "another process has been starting the agent")
+"""What commands say of an agent that comes up more slowly than they wait for it: then they are typed again."""
 SUDO: Final = '#!/bin/sh\nexec "$@"\n'  # the tests that need it run as root
 
 
@@ -111,10 +113,13 @@ class Walk:
         """One line in a shell, in the project's folder or in a clone of the repository; what it printed."""
         folder = ROOT if OF_CLONE.match(line) else self.home.project
         inside = ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", f"--wd={folder}"] if self._keeper else []
-        done = run([*inside, "bash", "-c", FLUSH.sub(PATIENT, line)], cwd=folder, env=self.env)
-        said = done.stdout + done.stderr
-        assert done.returncode == status, f"{line}: {said}"
-        return said
+        while True:
+            done = run([*inside, "bash", "-c", FLUSH.sub(PATIENT, line)], cwd=folder, env=self.env)
+            said = done.stdout + done.stderr
+            if done.returncode == status:
+                return said
+            assert "claude" not in line, f"{line}: {said}"
+            assert any(words in said for words in STARTING), f"{line}: {said}"
 
     def put(self, name: str, text: str) -> None:
         """A file in the walk's own /etc."""

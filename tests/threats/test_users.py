@@ -69,6 +69,10 @@ class User:
     def url(self) -> str:
         return str(json.loads(self.hookspan("status", "--json"))["agent"]["url"])
 
+    def up(self) -> None:
+        """The command may give up before the agent has come up."""
+        until(lambda: self.hookspan("up"), "the agent does not come up")
+
     def down(self) -> None:
         self.hookspan("down")
         until(lambda: not is_held(self.paths.agent_lock))
@@ -109,7 +113,7 @@ def test_two_users_have_a_page_each_and_neither_has_the_others(top: Path):
     ann, bob = User(ANN, top, port), User(BOB, top, port)
     try:
         for user in (ann, bob):
-            user.hookspan("up")
+            user.up()
         assert ann.url() == f"http://127.0.0.1:{port}"
         assert bob.url() != ann.url()  # she has the port that both wished for
         ticket = ann.hookspan("open", "--print").strip()
@@ -147,7 +151,7 @@ def test_nobody_else_s_telemetry_is_received(top: Path):
     ann.paths.config.write_text("[dashboard]\nenabled = false\n[receive]\nenabled = true\n")
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"scope": {"name": "com.anthropic.claude_code"}}]}]})
     try:
-        ann.hookspan("up")
+        ann.up()
         port = json.loads(ann.hookspan("status", "--json"))["receive"]["ports"][0]
         for _ in range(10):
             assert [bob.python(_SEND, port, body, ending) for ending in ("waits", "closes", "resets")] == [""] * 3

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, R
 
 from tests import npm
 
-PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the machine does
+PATIENCE = 120_000  # ms; only a broken page takes as long, whatever else the machine does
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast"]
 """What of axe's rules another theme can break."""
@@ -25,6 +25,7 @@ CHANGED = "ERR_NETWORK_CHANGED"  # what chromium makes of requests under way whe
 UNREACHABLE = (
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",
+    "ERR_CONNECTION_CLOSED",
     "ERR_INCOMPLETE_CHUNKED_ENCODING",
     "ERR_CONTENT_LENGTH_MISMATCH",
     "ERR_EMPTY_RESPONSE",
@@ -118,7 +119,7 @@ class Visitor:
             context.set_default_timeout(PATIENCE)
             context.add_init_script(DEEP)
             # Not by a page: closing one while the login's own page goes on to the next may hang chromium.
-            assert context.request.get(site.ticket_url()).ok
+            assert context.request.get(site.ticket_url(), timeout=PATIENCE).ok
         return self._contexts[key]
 
     def _watch(self, page: Page, site: Served) -> None:
@@ -215,7 +216,7 @@ def chromium(*flags: str, programs: Sequence[str] = PROGRAMS) -> Iterator[Browse
     expect.set_options(timeout=PATIENCE)
     program = next(filter(None, map(shutil.which, programs)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags], timeout=PATIENCE)
         yield browser
         browser.close()
 

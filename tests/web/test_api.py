@@ -452,7 +452,7 @@ def test_answers_are_used_again_and_the_rate_is_true(make_site: Callable[..., Si
     assert script.get("/api/v1/sessions", params={"limit": 2}).json() != first
     cache = site.get("/health")["cache"]
     assert (cache["hits"], cache["misses"], cache["hit_rate"], cache["entries"]) == (3, 2, 0.6, 2)
-    assert 0 < cache["oldest"] < 60_000
+    assert 0 < cache["oldest"] < 3_600_000
     play = Play()
     site.append(play.start())
     old = site.get(f"/sessions/{play.session}", position=1)
@@ -566,16 +566,24 @@ def test_a_rule_allows_what_was_allowed_and_little_more(tool: str, label: str, r
     assert friction.rule_for(tool, label) == rule
 
 
-def test_health_and_its_history(site: Site) -> None:
-    until(lambda: site.get("/health")["checks"], "the first round of checks")
-    found = site.get("/health")
+def test_health_and_its_history(make_site: Callable[..., Site]) -> None:
+    site = make_site(settings="[monitor]\ninterval = 1\n")
+
+    def sick(found: dict[str, Any]) -> set[str]:
+        return {one["name"] for one in found["checks"] if one["status"] not in {"healthy", "unknown"}}
+
+    def well() -> Any:
+        """A round, of which the first ones may find that the store or what reads the journal has no processor."""
+        found = site.get("/health")
+        assert sick(found) <= {"resources"}  # the machine's memory and disk are not the test's
+        return found["checks"] and found
+
+    found = until(well, "a round of checks without a problem")
     checks = {check["name"]: check for check in found["checks"]}
     assert checks["dashboard"]["status"] == "healthy"
     assert site.url in checks["dashboard"]["message"]
     assert checks["installation"]["status"] == "unknown"
-    sick = {name: one for name, one in checks.items() if one["status"] not in {"healthy", "unknown"}}
-    assert set(sick) <= {"resources"}, sick  # the machine's memory and disk are not the test's
-    assert found["status"] == (sick["resources"]["status"] if sick else "unknown")
+    assert found["status"] == (checks["resources"]["status"] if sick(found) else "unknown")
     assert found["agent"]["pid"] == site.pid
     assert found["ingest"]["caught_up"] in {True, False}
     (round_,) = site.get("/health/history", limit=1)["rounds"]

@@ -75,9 +75,7 @@ def test_it_is_asked_for_again_while_the_agent_is_away(site: Site, visitor: Visi
     talk = rounding(site.machine)
     site.settle()
     page = visitor.visit(site, f"/sessions/{talk.session}")
-    page.wait_for_function(  # which nobody has opened yet
-        "() => performance.getEntriesByType('resource').some((file) => file.name.includes('/session-conversation.js'))"
-    )
+    page.wait_for_function("() => customElements.get('session-conversation')")  # which nobody has opened yet
     visitor.agent_may_be_away = True
     site.machine.down()
     expect(page.get_by_text("The agent does not answer.")).to_be_visible()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.waiting import until
-from tests.web.browser import CLIPBOARD, Visitor, copied, sideways, violations
+from tests.web.browser import CLIPBOARD, PATIENCE, Visitor, copied, sideways, violations
 from tests.web.site import Play, Site, append
 
 SECOND = 10**9
@@ -90,7 +90,7 @@ def test_the_dearest_project_has_a_colour_whoever_waited_longest(site: Site, vis
     paid = {"dear": 12.3, "patient-0": 0.078, "patient-8": 0.004}
 
     def answered(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(timeout=PATIENCE)
         friction = json.loads(answer.text())
         friction["waits"] |= {"count": 9, "waited": sum(waited.values())}
         friction["waits"]["days"][-1] |= {"count": 9, "waited": sum(waited.values()), "projects": waited}

@@ -16,7 +16,7 @@ WELL = re.compile("No problem found, but not all is known|One check needs attent
 
 
 def test_checks_history_pipeline_and_settings(make_site: Callable[..., Site], visitor: Visitor) -> None:
-    site = make_site(cache_ttl=7)
+    site = make_site(cache_ttl=7, settings="[monitor]\ninterval = 1\n")
     play = Play()
     site.append(play.start(), play.submit(), play.stop())
     page = visitor.visit(site, "/health")

@@ -79,7 +79,7 @@ def test_what_was_imported_is_shown_before_the_first_event(site: Site, visitor: 
     put(site.machine.home, "compact")
     site.machine.json("import")
     page = visitor.visit(site)
-    expect(page.get_by_role("main")).to_contain_text("1 session", timeout=60_000)
+    expect(page.get_by_role("main")).to_contain_text("1 session")
     expect(page.locator("setup-step")).to_contain_text("the hooks are not installed")
     expect(page.get_by_role("link", name="All steps")).to_have_count(0)
 

@@ -229,7 +229,9 @@ def test_a_session_that_was_asked_nothing(shared: Site, visitor: Visitor) -> Non
     play = Play()
     shared.append(play.start())
     page = visitor.visit(shared, f"/sessions/{play.session}")
-    expect(page.locator("session-header .doing")).to_have_text(re.compile(r"^\s*no prompt yet, your turn\s*\d+\ss\s*$"))
+    expect(page.locator("session-header .doing")).to_have_text(
+        re.compile(r"^\s*no prompt yet, your turn\s*(\d+\smin\s)?\d+\ss\s*$")
+    )
     expect(page.get_by_text("No turn yet: it has had no prompt.")).to_be_visible()
 
 
