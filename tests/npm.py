@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cache import cache
 
 PAGE_LOCK = Path(__file__).parents[1] / "dashboards" / "package-lock.json"
-INSTALL_TIMEOUT = 300  # seconds; Claude Code's 381 MB take 4 to 10 s on a fast line
+INSTALL_TIMEOUT = 900  # seconds; Claude Code's 381 MB take 4 to 10 s on a fast line
 
 
 def installed(package: str, version: str, program: str) -> Path:

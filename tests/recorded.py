@@ -36,6 +36,11 @@ def events(journal: Path) -> list[Record]:
     return [record["event"] for record in records(journal) if record.get("kind", "event") == "event"]
 
 
+def whole_lines(file: Path) -> list[bytes]:
+    """Those of a file whose last one is still being written, or was cut off when its writer was killed; without LF."""
+    return file.read_bytes().split(b"\n")[:-1]
+
+
 def _at(line: bytes) -> int:
     return int(json.loads(line)["at"])
 
@@ -43,4 +48,4 @@ def _at(line: bytes) -> int:
 def _lines(files: Iterable[Path]) -> Iterator[bytes]:
     for file in files:
         with contextlib.suppress(FileNotFoundError):
-            yield from file.read_bytes().split(b"\n")[:-1]
+            yield from whole_lines(file)

@@ -102,7 +102,8 @@ class Stage:
             for session in self._sessions:
                 self._undo.callback(session.close)
             if error is not None:
-                self._explain()
+                with contextlib.suppress(RuntimeError, OSError):  # its terminal may be gone as well
+                    self._explain()
 
     def _explain(self) -> None:
         """Say what was on the screens and heard when a scenario fails."""

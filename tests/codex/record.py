@@ -17,7 +17,7 @@ from typing import Any
 from tests.codex.model import Model
 from tests.codex.scenarios import Played, play
 from tests.conformance.build import compile_relay
-from tests.recorded import records
+from tests.recorded import records, whole_lines
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
 HOME = "/home/u"
@@ -44,7 +44,7 @@ def write(played: Played, target: Path) -> None:
     journal = records(played.journal)
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.rollouts():
-        kept = [line for each in path.read_bytes().splitlines() if _is_kept(line := json.loads(each))]
+        kept = [line for each in whole_lines(path) if _is_kept(line := json.loads(each))]
         lines(target / path.relative_to(played.home.root), [plain(_shortened(line), PROSE) for line in kept], root)
     if not any(line["event"]["hook_event_name"] == "SessionEnd" for line in journal):  # it was killed
         left = {"sessionId": journal[0]["event"]["session_id"], "pid": journal[0]["ppid"]}

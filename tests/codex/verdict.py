@@ -30,7 +30,7 @@ from tests.conformance.build import compile_relay
 from tests.history.test_codex import imported
 from tests.model import replay
 from tests.otlp_sink import Sink
-from tests.recorded import events
+from tests.recorded import events, whole_lines
 from tests.times import MS, differences
 
 TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
@@ -312,7 +312,7 @@ def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for event in events(of.played.journal):
         yield f"hook {event['hook_event_name']}", event
     for path in of.played.home.rollouts():
-        for line in path.read_bytes().splitlines():
+        for line in whole_lines(path):
             read = json.loads(line)
             payload = read["payload"]
             yield "/".join(filter(None, [f"rollout {read['type']}", payload.get("type")])), payload

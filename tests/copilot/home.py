@@ -13,6 +13,7 @@ from hookspan.clients.copilot.hooks_text import CopilotHooks
 from hookspan.paths import Paths
 from tests.codex.home import ended
 from tests.copilot.client import executable, unpacked
+from tests.recorded import whole_lines
 
 MODEL = "scripted-1"
 PATH = "/usr/bin:/bin"
@@ -94,6 +95,5 @@ class Home:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Those of a type; the client may be in the middle of writing the last line."""
-        lines = (line for path in self.sessions() for line in path.read_bytes().splitlines(keepends=True))
-        events = (json.loads(line) for line in lines if line.endswith(b"\n"))
+        events = (json.loads(line) for path in self.sessions() for line in whole_lines(path))
         return [event for event in events if event["type"] == kind]

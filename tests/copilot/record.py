@@ -17,7 +17,7 @@ from tests.codex.record import SESSIONS, lines, plain
 from tests.conformance.build import compile_relay
 from tests.copilot.model import Model
 from tests.copilot.scenarios import Played, play
-from tests.recorded import records
+from tests.recorded import records, whole_lines
 
 PREFIX = "copilot_"
 RECORDED = "parallel failures subagent failed_turn interrupted killed resumed dialogs compaction".split()
@@ -33,7 +33,7 @@ def write(played: Played, target: Path) -> None:
     journal = records(played.journal)
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.sessions():
-        read = [json.loads(line) for line in path.read_bytes().splitlines()]
+        read = [json.loads(line) for line in whole_lines(path)]
         kept = [plain(line, PROSE) for line in read if line["type"] in EventsParser.READ]
         lines(target / path.relative_to(played.home.root), kept, root)
         if kept[-1]["type"] != "session.shutdown":  # it was killed

@@ -27,7 +27,7 @@ from tests.copilot.model import Model
 from tests.copilot.scenarios import SCENARIOS, Played, Scenario, play
 from tests.model import replay
 from tests.otlp_sink import Sink
-from tests.recorded import events
+from tests.recorded import events, whole_lines
 from tests.times import MS, differences
 
 SERVICE = "copilot-hooks"
@@ -220,7 +220,7 @@ def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for event in events(of.played.journal):
         yield "hook sessionStart", event
     for path in of.played.home.sessions():
-        for line in path.read_bytes().splitlines():
+        for line in whole_lines(path):
             read = json.loads(line)
             yield f"event {read['type']}", read["data"]
     for span in of.native:
