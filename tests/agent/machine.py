@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,8 @@ class Machine:
     def log(self) -> list[dict[str, Any]]:
         if not self.paths.log.exists():
             return []
-        return [json.loads(line) for line in self.paths.log.read_text().splitlines()]
+        whole, _, _ = self.paths.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def counts(self) -> Any:
         reader = Reader(self.paths)
@@ -157,18 +158,18 @@ class Machine:
         """End all that has the state folder among its words: agents, also those that are about to take the lock."""
         self.paths.state.mkdir(parents=True, exist_ok=True)
         self.paths.down.touch()
-        until(
-            lambda: not [os.kill(pid, signal.SIGKILL) for pid in self._processes()], "an agent that was killed is there"
-        )
+        until(lambda: not self._killed(), "an agent that was killed is there", poll=0.02)
         for agent in self.agents:
             agent.wait(PATIENCE)
 
-    def _processes(self) -> Iterator[int]:
-        state = os.fsencode(self.paths.state)
-        for folder in Path("/proc").glob("[0-9]*"):
+    def _killed(self) -> list[int]:
+        found, state = [], os.fsencode(self.paths.state)
+        for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):  # it has ended
-                if state in (folder / "cmdline").read_bytes().split(b"\0"):
-                    yield int(folder.name)
+                if state in Path("/proc", pid, "cmdline").read_bytes().split(b"\0"):
+                    os.kill(int(pid), signal.SIGKILL)
+                    found.append(int(pid))
+        return found
 
 
 @functools.cache

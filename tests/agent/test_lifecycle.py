@@ -7,9 +7,11 @@ import json
 import os
 import platform
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +20,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from hookspan import __version__
+from hookspan.agent import PROTOCOL, sockets
+from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held
+from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
 
@@ -205,6 +210,29 @@ def test_a_newer_agent_takes_over_and_an_older_one_ends_at_once(machine: Machine
     assert "a newer agent runs (99.0" in done.stderr
     newer.send_signal(signal.SIGTERM)
     assert newer.wait(60) == 0
+
+
+def test_an_older_agent_that_ends_without_an_answer_is_replaced(paths: Paths):
+    paths.create()
+    older, newer = FileLock(paths.agent_lock), FileLock(paths.agent_lock)
+    assert older.acquire()
+    about = {"ok": True, "version": "0.0.9", "protocol": PROTOCOL, "state": "running", "pid": os.getpid()}
+    with sockets.bind(paths.control_socket, socket.SOCK_STREAM) as control:
+        control.listen()
+
+        def answer() -> None:
+            for op in ("ping", "stop"):
+                with control.accept()[0] as stream:
+                    assert json.loads(stream.recv(1000))["op"] == op
+                    if op == "ping":
+                        stream.sendall(json.dumps(about).encode() + b"\n")
+            older.release()
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        assert launching.take_over(paths, newer)
+        answering.join()
+    newer.release()
 
 
 def test_up_replaces_an_older_agent(machine: Machine):

@@ -200,7 +200,7 @@ class Stand:
         """`status` says that all is in order again, and how much was lost."""
         said = self.status(says=WELL)
         assert not [words for words in TROUBLE if words in said], said
-        found = status_of(self.machine.paths)
+        found = until(lambda: (told := status_of(self.machine.paths))["answered"] and told)
         assert found["agent"]["state"] == "running"
         assert found["journal"]["strays"] == 0
         assert found["store"]["events"] == self.rows().total()

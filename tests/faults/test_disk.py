@@ -237,7 +237,7 @@ def test_quarantine(at: Stand):
         at.hooks()
         at.settle()
         at.status(says="set aside")
-        assert status_of(at.machine.paths)["ingest"]["quarantined"] == 1
+        assert at.machine.status()["ingest"]["quarantined"] == 1
 
 
 @fault("disk full", "when an old segment is reduced and packed", "it stays as it is until there is room", "resources: ")

@@ -119,7 +119,7 @@ def readers_answer(at: Stand) -> None:
         told = at.machine.cli("trace", id_, "--hooks", "--json")
         assert told.returncode == 0, told.stderr
         assert id_.replace("-", "") in told.stdout
-    page = Client(at.machine.paths).request("ping")["url"]
+    page = Client(at.machine.paths).request("ping", timeout=PATIENCE)["url"]
     token = at.machine.paths.token.read_text().strip()
     shown = httpx2.get(f"{page}/api/v1/events", headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE)
     assert shown.status_code == 200, shown.text
