@@ -80,7 +80,7 @@ def of_agent(backlog: int, report: Report) -> Iterator[Row]:
     plain, exported = (statistics.median(each.per_core for each in taken[export]) for export in (False, True))
     yield Row("events/s of one core", plain, "/s", 5000, floor=True)
     found = statistics.median(each.per_core_at_rest for each in taken[False])
-    yield Row("events/s of one core, until what they say is found, too", found, "/s")
+    yield Row("events/s of one core, until all is searchable", found, "/s")
     yield Row("events/s of one core, with export", exported, "/s", 2500, floor=True)
     yield Row("with export to without", exported / plain if plain else 0.0, "x")  # 0: taken before the first look
     yield Row(f"{backlog:,} events taken in, as by a rebuild", whole.seconds, "s")
