@@ -2,8 +2,8 @@
 
 A start of Python costs 0.2 s of a processor, nearly all of it for imports, and tests call the command a thousand times.
 The fork of a process that has done nothing but import (`tests/forker.py`) has the environment, folder, umask,
-arguments, output and exit of a start for a fraction. What a start itself does is tested by those that start Python:
-tests/cli/test_main.py, and tests/cli/test_homeless.py with every verb.
+arguments, output and exit of a start for a fraction; only its patience with agents is a test's. What a start itself
+does is tested by those that start Python: tests/cli/test_main.py, and tests/cli/test_homeless.py with every verb.
 """
 
 import contextlib

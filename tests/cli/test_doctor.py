@@ -30,6 +30,7 @@ from tests.agent.machine import Machine, append, launch, ready, small_session
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
 from tests.otlp_sink import Sink
+from tests.ports import Ports
 from tests.waiting import until
 
 Fault = Callable[[Machine], "AbstractContextManager[Any] | None"]
@@ -542,8 +543,9 @@ def test_a_second_agent_is_found_and_ended(machine: Machine):
 def test_who_has_a_port_is_told_where_his_process_is_not(monkeypatch: pytest.MonkeyPatch):
     """Another user's processes can't be looked into; whose socket it is stands in a table that all can read."""
     monkeypatch.setattr(agent_checks.psutil, "net_connections", lambda _: [])
-    with socket.create_server(("127.0.0.1", 0)) as squatter:
-        port = squatter.getsockname()[1]
+    ports = Ports()
+    port = ports["squatted"]
+    with socket.create_server(("127.0.0.1", port)):
         assert agent_checks.listener(port) == f"a program of user {os.getuid()}"
         monkeypatch.setattr(agent_checks, "LISTENERS", ())
         assert agent_checks.listener(port) == "another program"
