@@ -42,7 +42,7 @@ def program(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         with Walk(home) as walk:
             walk.run(INSTALL)
     yield where
-    shutil.rmtree(place)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class User:
 
 @pytest.fixture
 def top() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hookspan-users-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hookspan-users-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o1777)  # as /tmp is
         yield Path(folder)
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """A site with sessions in every state, for tests that only look; and the sessions' ids by what they show."""
-    site = Site(tmp_path_factory.mktemp("morning") / "machine", settings=LINKS)
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    shown = busy(player)
-    site.settle()
-    yield site, shown
-    player.close()
-    site.close()
+    with (
+        closing(Site(tmp_path_factory.mktemp("morning") / "machine", settings=LINKS)) as site,
+        closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        shown = busy(player)
+        site.settle()
+        yield site, shown
 
 
 @pytest.fixture(scope="module")

@@ -278,6 +278,9 @@ class Follower:
                             return
             except (OSError, asyncio.IncompleteReadError):
                 pass
+            except Refused as refused:
+                if refused.status != 503:  # a store that is held is to be asked again
+                    raise
             await asyncio.sleep(0.05)
 
     def apply(self, message: Message) -> None:

@@ -1,6 +1,7 @@
 """What was said, by the API: in pages, by turn and kind, and by a text in it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from tests.web.site import Site
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
     """A site with a session that has a subagent, and the session's id."""
-    site = Site(tmp_path_factory.mktemp("talk") / "machine")
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    session = player.past("print_tools_agent", end=60, stretch=10).session
-    site.settle()
-    yield site, session
-    player.close()
-    site.close()
+    with (
+        closing(Site(tmp_path_factory.mktemp("talk") / "machine")) as site,
+        closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        session = player.past("print_tools_agent", end=60, stretch=10).session
+        site.settle()
+        yield site, session
 
 
 def test_it_is_paged_and_each_message_names_its_span(talk: tuple[Site, str]) -> None:

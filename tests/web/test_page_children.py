@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -22,16 +23,16 @@ MANY = 450
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[int, str]]]:
     """A site with two sessions, by how many tests the suite of their Bash call has."""
-    site = Site(tmp_path_factory.mktemp("children") / "machine")
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    shown = {}
-    for tests in (3, MANY):
-        session = shown[tests] = player.calls(4, seconds=40)
-        site.append(encode(suite(session, tests)))
-    site.settle()
-    yield site, shown
-    player.close()
-    site.close()
+    with (
+        closing(Site(tmp_path_factory.mktemp("children") / "machine")) as site,
+        closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        shown = {}
+        for tests in (3, MANY):
+            session = shown[tests] = player.calls(4, seconds=40)
+            site.append(encode(suite(session, tests)))
+        site.settle()
+        yield site, shown
 
 
 def suite(session: str, tests: int) -> Children:

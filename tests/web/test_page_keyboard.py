@@ -62,6 +62,7 @@ def test_friction_and_health(site: Site, visitor: Visitor) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Settings in force").wait_for()
     visitor.loaded(page)
+    page.get_by_role("button", name="Copy the command hookspan doctor").wait_for()  # of the first round of checks
     tab_to(page, "Copy the command hookspan doctor")
     page.keyboard.press("Enter")
     page.wait_for_function("window.copied === 'hookspan doctor'")

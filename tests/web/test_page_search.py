@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -21,17 +22,17 @@ pytestmark = pytest.mark.need_chromium
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site where something was said."""
-    site = Site(tmp_path_factory.mktemp("talk") / "machine")
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    player.past("print_tools_agent", end=60, stretch=10)
-    said = Said(site.machine, time.time())
-    said.hooks("SessionStart", source="startup")
-    said.prompt(HOSTILE)
-    site.settle()
-    until(lambda: site.get("/search", q="zebra")["items"] and len(site.get("/search", q="cart")["items"]) > 2)
-    yield site
-    player.close()
-    site.close()
+    with (
+        closing(Site(tmp_path_factory.mktemp("talk") / "machine")) as site,
+        closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        player.past("print_tools_agent", end=60, stretch=10)
+        said = Said(site.machine, time.time())
+        said.hooks("SessionStart", source="startup")
+        said.prompt(HOSTILE)
+        site.settle()
+        until(lambda: site.get("/search", q="zebra")["items"] and len(site.get("/search", q="cart")["items"]) > 2)
+        yield site
 
 
 def test_from_words_to_a_message_by_keys(talk: Site, visitor: Visitor) -> None:

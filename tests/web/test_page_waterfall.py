@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -20,19 +21,19 @@ WORDS = {"echo tested": "pytest -q", "echo reviewed": "rg TODO"}
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """A site with four sessions, by what they show."""
-    site = Site(tmp_path_factory.mktemp("waterfall") / "machine")
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    agents = "print_parallel_agents"
-    shown = {
-        "fanned_out": player.past(agents, end=900, stretch=100, words=WORDS),
-        "fans_out": player.past(agents, end=3, stretch=100, project="payments", until=event_is("PostToolUse", 3)),
-        "waited": player.past("permission_approved", end=300, stretch=10),
-        "compacted": player.past("compact", end=600, stretch=20),
-    }
-    site.settle()
-    yield site, {name: one.session for name, one in shown.items()}
-    player.close()
-    site.close()
+    with (
+        closing(Site(tmp_path_factory.mktemp("waterfall") / "machine")) as site,
+        closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        agents = "print_parallel_agents"
+        shown = {
+            "fanned_out": player.past(agents, end=900, stretch=100, words=WORDS),
+            "fans_out": player.past(agents, end=3, stretch=100, project="payments", until=event_is("PostToolUse", 3)),
+            "waited": player.past("permission_approved", end=300, stretch=10),
+            "compacted": player.past("compact", end=600, stretch=20),
+        }
+        site.settle()
+        yield site, {name: one.session for name, one in shown.items()}
 
 
 def spans(site: Site, session: str) -> list[Any]:

@@ -19,14 +19,14 @@ DAY = 86_400 * 10**9
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
     """A site with a session in which something was said, and the session's id."""
-    site = Site(tmp_path_factory.mktemp("talk") / "machine")
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
-    session = player.past("print_tools_agent", end=60, stretch=10).session
-    site.settle()
-    until(lambda: len(site.get("/search", q="cart")["items"]) >= 3)
-    yield site, session
-    player.close()
-    site.close()
+    with (
+        contextlib.closing(Site(tmp_path_factory.mktemp("talk") / "machine")) as site,
+        contextlib.closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player,
+    ):
+        session = player.past("print_tools_agent", end=60, stretch=10).session
+        site.settle()
+        until(lambda: len(site.get("/search", q="cart")["items"]) >= 3)
+        yield site, session
 
 
 def test_a_message_is_found_and_says_what_it_opens_at(talk: tuple[Site, str]) -> None:
@@ -131,7 +131,7 @@ def test_a_damaged_index_says_so_and_is_made_anew(tmp_path: Path) -> None:
 
         until(is_found)
         refused = [answer.json() for answer in answers if answer.status_code != 200]
-        assert {one["type"] for one in refused} <= {"urn:hookspan:problem:damaged"}
+        assert {one["type"] for one in refused} <= {f"urn:hookspan:problem:{what}" for what in ("damaged", "busy")}
         assert [*site.machine.paths.state.glob("content.db.damaged-*")]
         player.close()
     finally:
