@@ -98,7 +98,8 @@ def test_what_says_nothing_about_the_spans_holds_all_of_them(
         span_export.until(lambda _: exporter.spans._settings.timeout == PATIENCE)
     sink.heal()
     assert exporter.drain(PATIENCE)
-    assert sent(sink) == wanted
+    # One that hung may be read only now, after its sender gave it up.
+    assert (list(dict.fromkeys(sent(sink))) if "hang" in fault else sent(sink)) == wanted
     assert span_export.stats()["queue"] == 0
 
 
