@@ -79,7 +79,7 @@ def test_it_calls_also_where_its_code_came_after_the_sessions(site: Site, visito
     held: list[Route] = []
     page.route(CODE, lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a built-in
     with page.expect_request(CODE):
-        page.reload()
+        visitor.reload(page)
     expect(page).to_have_title("(1) waiting · hookspan")
     browser.release(page, CODE, held)
     page.wait_for_function(IS_CALLER)
