@@ -49,6 +49,12 @@ _FAILED: Final = (
     f"WHERE named.one GLOB 'invoke_agent *' AND NOT hook AND start >= ? AND start < ? "
     f"AND {schema.attribute(sc.OUTCOME)} = ? AND {schema.IS_TURN}"
 )
+# The limit keeps SQLite from adding up the expression itself, for which it would read the spans. Only tool calls wait.
+_WAITED: Final = (
+    "SELECT coalesce(sum(waited), 0) FROM (SELECT "  # noqa: S608 - as above
+    f"{schema.attribute(sc.WAITED)} AS waited FROM span "
+    f"WHERE NOT hook AND {schema.HAS_WAITED} AND start >= ? AND start < ? LIMIT -1)"
+)
 
 
 def between(db: sqlite3.Connection, since: int, until: int) -> Day:
@@ -98,7 +104,7 @@ class PastDays:
 def _of_spans(db: sqlite3.Connection, since: int, until: int) -> Day:
     (turns,) = db.execute(_TURNS, (since, since, until)).fetchone()
     (failed,) = db.execute(_FAILED, (since, until, Outcome.ERROR.value)).fetchone()
-    waited = found.sums(db, found.SpanQuery(since=since, until=until, waited=True)).waited
+    (waited,) = db.execute(_WAITED, (since, until)).fetchone()
     cost = costs.Cost()
     for part in costs.by(db, "project", since, until, "", "").values():
         cost.add(part)

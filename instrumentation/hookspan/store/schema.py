@@ -264,6 +264,8 @@ IS_TURN: Final = "name GLOB 'invoke_agent *' AND instr(attributes, '\"hookspan.a
 
 IS_CALL: Final = "name GLOB 'chat *'"
 """Condition of model calls' spans, and of the index that adds them up."""
+HAS_WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"
+"""Condition of the calls that somebody was asked about, and of the indexes `span_waited` and `span_waits`."""
 
 
 def attribute(name: str) -> str:
@@ -282,6 +284,8 @@ _INDEXES: Final = (
     f"""CREATE INDEX IF NOT EXISTS span_calls ON span (
         {_FILTERED}, {MODEL}, {", ".join(map(attribute, CALL_SUMS))}
     ) WHERE NOT hook AND {IS_CALL}""",
+    # The same calls in the order of their starts: what a day's come to is read from it, not from all that began then.
+    f"CREATE INDEX IF NOT EXISTS span_waits ON span (start, {attribute(sc.WAITED)}) WHERE NOT hook AND {HAS_WAITED}",
     "DROP INDEX IF EXISTS span_found",
     # The turns of every coding agent, where it was those of one.
     f"CREATE INDEX IF NOT EXISTS span_turns ON span (session, start) WHERE {IS_TURN}",

@@ -25,7 +25,6 @@ DEMO: Final = "demo"  # how a session of the demo data says that it began
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
 NEWEST: Final = 1000  # sessions whose branches can be chosen: 1 ms of 10,000 sessions, and all of them 20 ms
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
-_WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
 # A call that never ran, and a dialog that nobody saw: neither took anybody's time.
 _NO_TIME: Final = " + ".join(
     f"(instr(attributes, '{mark}') > 0)"
@@ -53,7 +52,7 @@ ORDERS: Final = {
         "coalesce(waited, 0)",
         "LEFT JOIN (SELECT session AS waiter, "
         f"CAST(total(json_extract(attributes, '$.\"{sc.WAITED}\"')) * 1e9 AS INTEGER) AS waited "
-        f"FROM span WHERE {_WAITED} GROUP BY session) ON waiter = session",
+        f"FROM span WHERE {schema.HAS_WAITED} GROUP BY session) ON waiter = session",
     ),
 }
 """By their names in the API."""
@@ -370,14 +369,14 @@ class Moment(Questions):
 
     def waited(self, since: int) -> list[Span]:
         """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""
-        sql = f'{schema.SELECT_SPAN} WHERE {_WAITED} AND "end" >= ? ORDER BY key'
+        sql = f'{schema.SELECT_SPAN} WHERE {schema.HAS_WAITED} AND "end" >= ? ORDER BY key'
         return [schema.read_span(row) for row in self._rows(sql, since)]
 
     def waits_after(self, key: int) -> list[tuple[int, str, float]]:
         """Key, session id and seconds of the tool calls that waited and are written after a key, in that order."""
         sql = (
             f"SELECT key, state.id, json_extract(attributes, '$.\"{sc.WAITED}\"') FROM span JOIN state USING (session) "
-            f"WHERE {_WAITED} AND key > ? ORDER BY key"
+            f"WHERE {schema.HAS_WAITED} AND key > ? ORDER BY key"
         )
         return self._rows(sql, key)
 
