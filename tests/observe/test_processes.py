@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from hookspan.model.state import SessionState, ToolCall, Wait
+from hookspan.observe import processes
 from hookspan.observe.processes import Processes
 
 SECOND = 1_000_000_000
@@ -144,7 +146,16 @@ def test_a_client_that_was_seen_to_run_was_there_until_then(tmp_path):
     assert ends == [heard + 9 * SECOND, heard]
 
 
-def test_a_client_that_its_parent_has_not_buried_is_gone():
+def no_descriptor(_pid: int) -> int:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
+@pytest.mark.parametrize("by", ["a descriptor", "/proc", "psutil"])
+def test_a_client_that_its_parent_has_not_buried_is_gone(by, monkeypatch):
+    if by != "a descriptor":
+        monkeypatch.setattr(os, "pidfd_open", no_descriptor)
+    if by == "psutil":
+        monkeypatch.setattr(processes, "start_of", lambda _pid: "")
     process = subprocess.Popen(["sleep", "60"])
     try:
         now = time.time_ns()
@@ -157,3 +168,13 @@ def test_a_client_that_its_parent_has_not_buried_is_gone():
     finally:
         process.wait()
     assert fact.at == now + 3 * SECOND
+
+
+def test_nothing_is_held_of_a_client_whose_session_is_over():
+    now = time.time_ns()
+    session = SessionState(id="s", first=now, opened=now, start=now, started=True, pid=os.getpid(), last=now)
+    watching, before = Processes(), len(os.listdir("/proc/self/fd"))
+    watching.step(now, [session])
+    assert len(os.listdir("/proc/self/fd")) > before
+    watching.step(now, [])
+    assert len(os.listdir("/proc/self/fd")) == before

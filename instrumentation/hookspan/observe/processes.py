@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -59,17 +61,42 @@ def start_of(pid: int) -> str:
         return ""
 
 
-class _Known(NamedTuple):
-    """A process that was found, and when it started, as `start_of` tells that."""
+class _Known:
+    """A process that was found, and how to see that it ended.
 
-    process: psutil.Process
-    start: str
+    By a descriptor of it, where Linux gives one: one system call, and no other process is ever meant by it. 16 idle
+    clients cost 0.01 % of a processor by /proc instead, and 0.05 by psutil.
+    """
+
+    def __init__(self, process: psutil.Process) -> None:
+        self.process = process
+        self._descriptor = _descriptor_of(process.pid)
+        self._end = select.poll()
+        if self._descriptor is not None:
+            self._end.register(self._descriptor, select.POLLIN)
+        self._start = start_of(process.pid)
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
     def runs(self) -> bool:
-        """Whether it still does. 16 idle clients cost 0.01 % of a processor so, and 0.05 by psutil alone."""
-        if self.start:
-            return start_of(self.process.pid) == self.start
+        """Whether it still does."""
+        if self._descriptor is not None:
+            return not self._end.poll(0)
+        if self._start:
+            return start_of(self.process.pid) == self._start
         return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+
+
+def _descriptor_of(pid: int) -> int | None:
+    """Readable once the process has ended; None without one that runs, or where the system has no such thing."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # an old kernel, or at the limit of descriptors
+        return None
 
 
 class Processes:
@@ -132,7 +159,7 @@ class Processes:
                 # Older than the session's first sign of life, else the pid was given to another program since.
                 if _born(process) > session.last + NANO:
                     return None
-                known = self._processes[session.pid] = _Known(process, start_of(session.pid))
+                known = self._processes[session.pid] = _Known(process)
             if known.runs():
                 return known.process
         except psutil.NoSuchProcess:
