@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hookspan import hooktime
 from hookspan.agent.status import ask
@@ -13,9 +13,10 @@ from hookspan.cli.terminal.text import printable, short, style
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
-from hookspan.setup import places
-from hookspan.setup.agents import Agents, look
 from hookspan.units import age, counted, money, size
+
+if TYPE_CHECKING:
+    from hookspan.setup.agents import Agents
 
 WINDOWS: Final = {"five_hour": "5 hours", "seven_day": "7 days"}
 COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
@@ -50,6 +51,8 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
 def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
     status = ask(paths)
+    from hookspan.setup.agents import look  # not before: to import it takes 10 ms, in which the agent answers
+
     agents = look(paths, folder=working_folder())
     ours = bool(agents.names)
     told = status()
@@ -73,6 +76,8 @@ def gather(paths: Paths) -> dict[str, Any]:
 
 def _elsewhere(agents: Agents) -> str:
     """What to do where no hook records here: look where they do, or install."""
+    from hookspan.setup import places
+
     installation = agents.claude_code
     others = filter(None, map(installation.place, installation.elsewhere))
     place = next(iter(others), None)
