@@ -1,7 +1,8 @@
 """Classes of named values that stay as they are: frozen dataclasses, but made within microseconds.
 
 Of a dataclass each process compiles the methods anew, 0.5 ms, and `dataclasses` imports `inspect`, 6 ms. A command that
-is asked over and over must not wait for that. Where many instances are made, `msgspec.Struct` is the better one.
+is asked over and over must not wait for that, nor the agent's start. Where many instances are made, or they change,
+`msgspec.Struct` is the better one.
 """
 
 from __future__ import annotations

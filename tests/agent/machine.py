@@ -10,7 +10,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.journal import Writer
 from hookspan.paths import Paths
+from hookspan.record import replace
 from hookspan.setup import relay
 from hookspan.store import Reader
 from tests.command import OVER_ETC, Agent, call

@@ -336,6 +336,14 @@ def test_status_imports_neither_the_exporter_nor_the_web_server(machine: Machine
         assert not loaded & {"opentelemetry", "starlette", "uvicorn", "requests", "sqlite3"}
 
 
+def test_a_start_imports_nothing_that_few_agents_need():
+    code = "import sys, hookspan.agent.__main__, hookspan.agent.resident; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], env={}, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "hookspan.agent.parts" in loaded
+    assert not loaded & {"dataclasses", "email", "html", "http.client", "ssl", "tomllib", "urllib.request"}
+
+
 def test_the_page_s_server_is_made_for_the_first_who_comes(machine: Machine):
     made = machine.folder / "made"
     told = f"event == 'import' and words[0] == 'uvicorn' and open({str(made)!r}, 'w').close()"

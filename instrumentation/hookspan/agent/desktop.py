@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import shutil
 import subprocess
@@ -65,6 +64,8 @@ def show(title: str, text: str, env: Mapping[str, str]) -> None:
 def _arguments(title: str, text: str) -> list[str]:
     if IS_MACOS:
         return [*(word for line in SCRIPT for word in ("-e", line)), title, text]
+    import html  # noqa: PLC0415 - it brings the names of 2,000 characters, and few are told anything here
+
     return ["--app-name=hookspan", "--", title, html.escape(text, quote=False)]  # desktops take it for markup
 
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError
 
 from hookspan.units import counted
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 LIMIT: Final = 8 << 20  # bytes; a trace of ours has some hundred KB, a Collector's metrics 60 KB
 PART: Final = 64 << 10
 LINE: Final = 64 << 10
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: a request for one address is never sent to another."""
+@functools.cache
+def _opener() -> OpenerDirector:
+    """Knows no proxy, and follows no redirect: a request for one address is never sent to another.
 
-    def redirect_request(self, *_: object) -> None:
-        """Return the redirect as the answer."""
+    `urllib.request` brings HTTP, TLS and mail, a tenth of an agent's start, and most agents ask nobody.
+    """
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener  # noqa: PLC0415
 
+    class NoRedirect(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            """Return the redirect as the answer."""
 
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+    return build_opener(ProxyHandler({}), NoRedirect())
 
 
 def get(url: str, timeout: float) -> tuple[int, bytes]:
@@ -32,11 +40,11 @@ def get(url: str, timeout: float) -> tuple[int, bytes]:
     """
     until, body = time.monotonic() + timeout, bytearray()
     try:
-        with _OPENER.open(url, timeout=timeout) as answer:
+        with _opener().open(url, timeout=timeout) as answer:
             while len(body) < LIMIT and time.monotonic() < until and (part := answer.read1(PART)):
                 body += part
             return int(answer.status), bytes(body[:LIMIT])
-    except urllib.error.HTTPError as error:
+    except HTTPError as error:
         with error:
             return int(error.code), b""
 
@@ -47,9 +55,11 @@ def lines(url: str, form: bytes, headers: Mapping[str, str], timeout: float, mos
     Raises OSError when there is no answer, or one that is no 2xx, and ValueError for a line of more than LINE bytes, or
     more than `most` lines.
     """
-    request = urllib.request.Request(url, form, dict(headers))  # noqa: S310 - whoever calls has looked at it
+    from urllib.request import Request  # noqa: PLC0415 - as above
+
+    request = Request(url, form, dict(headers))  # noqa: S310 - whoever calls has looked at it
     try:
-        with _OPENER.open(request, timeout=timeout) as answer:
+        with _opener().open(request, timeout=timeout) as answer:
             for _ in range(most):
                 if not (line := answer.readline(LINE)):
                     return
@@ -57,7 +67,7 @@ def lines(url: str, form: bytes, headers: Mapping[str, str], timeout: float, mos
                     raise ValueError("a line of its answer has no end")
                 yield line
             raise ValueError(f"its answer has more than {counted(most, 'lines')}")
-    except urllib.error.HTTPError as error:
+    except HTTPError as error:
         with error:
             said = error.read(200).decode(errors="replace").strip()
             raise OSError(f"it answers {error.code}{f': {said}' if said else ''}") from error

@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Un
 from hookspan.agent.lock import FileLock, wait_free
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record
 from hookspan.setup.relay import agent_command
 from hookspan.store.database import refuse_newer
 from hookspan.store.schema import MIGRATIONS
@@ -51,8 +51,7 @@ def fingerprint(env: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(sorted(settings_variables(env).items())).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Startup:
+class Startup(Record):
     """How an agent was started: by `up` it stays, with the settings of variables; by a hook it does neither.
 
     `port` is where its page is, 0 without one.

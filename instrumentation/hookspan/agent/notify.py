@@ -9,8 +9,9 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from hookspan.agent import desktop
 from hookspan.agent.health import Checked, Status
@@ -43,12 +44,11 @@ def obstacle(targets: Sequence[Notify], env: Mapping[str, str]) -> str:
     return ""
 
 
-@dataclass(slots=True)
-class _Target:
+class _Target(msgspec.Struct):
     """One `[[notify]]`: what is to be told, and when something was told last (monotonic seconds)."""
 
     settings: Notify
-    pending: list[str] = field(default_factory=list)
+    pending: list[str] = msgspec.field(default_factory=list)
     sent_at: float = float("-inf")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hookspan.agent import health
 from hookspan.agent.control import Control
 from hookspan.agent.exports import Exports
@@ -24,12 +22,12 @@ from hookspan.agent.sockets import Poke
 from hookspan.agent.staying import Staying
 from hookspan.config import Settings
 from hookspan.paths import Paths
+from hookspan.record import Record
 from hookspan.setup import relay
 from hookspan.store import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Record):
     """What an agent is made of; `loops` are all of its threads that go on."""
 
     settings: AgentSettings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +39,8 @@ def read_text(path: Path) -> str | None:
 
 def parse(text: str, origin: str) -> Layer:
     """What a settings file's text says."""
+    import tomllib  # noqa: PLC0415 - many have no such file, and it compiles patterns
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

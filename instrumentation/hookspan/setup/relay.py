@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from hookspan.clients import relay_command
 from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.paths import RELAY_NAME, Paths
+from hookspan.record import Record, replace
 
 from . import receipts
 from .installed_relay import C_SOURCES, PYTHON_SOURCES, is_newest, source_of
@@ -32,8 +32,7 @@ TRIAL_EVENT: Final = b'{"hook_event_name":"Trial","session_id":"trial"}'
 DROP_REASONS: Final = ("cap", "heartbeat", "read", "open", "lock", "write", "other")  # the order of the file's lines
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Record):
     """A way to make the relay from C."""
 
     compiler: str
@@ -62,8 +61,7 @@ BUILDS: Final = (
 """The first that works is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(Record):
     """A relay that has been tried on this machine."""
 
     target: Path  # where it is to be

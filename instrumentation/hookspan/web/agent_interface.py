@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hookspan.config import Settings
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
+from hookspan.record import Record
 from hookspan.store import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class AgentInterface:
+class AgentInterface(Record):
     """Questions and settings of the agent; all may be called from any thread.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from hookspan import hooktime, units
 from hookspan.agent import status as files
@@ -61,8 +62,7 @@ FULL_CRITICAL: Final = 95.0  # percent, of either
 OWN_MEMORY_WARNING: Final = 150 << 20  # bytes; a million events' backlog stays below this
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(msgspec.Struct, frozen=True):
     """What the checks look at: the parts of a running agent."""
 
     paths: Paths
@@ -72,8 +72,8 @@ class Inspected:
     exports: Exports
     page: Page
     receiving: Receiving
-    backlog: Backlog = field(default_factory=Backlog)
-    _seen: dict[str, int] = field(default_factory=dict)
+    backlog: Backlog = msgspec.field(default_factory=Backlog)
+    _seen: dict[str, int] = msgspec.field(default_factory=dict)
 
     def gained(self, name: str, total: int) -> int:
         """How much a total has grown since the last round."""

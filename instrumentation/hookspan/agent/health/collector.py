@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from hookspan.agent import fetch
 from hookspan.config import Collector
@@ -25,8 +26,7 @@ TIMEOUT: Final = 2.0  # seconds
 _PREFIX: Final = "otelcol_exporter_"
 
 
-@dataclass(slots=True)
-class Queue:
+class Queue(msgspec.Struct):
     """What one exporter has waiting and may have (in the queue's own unit), and how much it has delivered."""
 
     size: float = 0.0

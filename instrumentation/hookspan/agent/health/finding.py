@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from hookspan.record import Record
 
 
 class Status(StrEnum):
@@ -19,8 +20,7 @@ class Status(StrEnum):
 RANK: Final = {status: rank for rank, status in enumerate(Status)}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record):
     """What one check found. `value` and `threshold` are in `unit`; `todo` says what to do, empty when all is well."""
 
     status: Status

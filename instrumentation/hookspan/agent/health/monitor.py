@@ -9,11 +9,11 @@ import collections
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from hookspan.agent import log
 from hookspan.agent.loop import Loop
+from hookspan.record import Record, plain
 
 from .finding import RANK, Finding, Status
 
@@ -26,8 +26,7 @@ Check = Callable[[], Finding]
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record):
     """A finding, since when the check has had this status (unix seconds), and how long the check took (seconds)."""
 
     finding: Finding
@@ -36,11 +35,10 @@ class Checked:
 
     def report(self) -> dict[str, Any]:
         """As the API and `status` show it."""
-        return {**asdict(self.finding), "since": self.since, "took": round(self.took, 6)}
+        return {**plain(self.finding), "since": self.since, "took": round(self.took, 6)}
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Record):
     """All checks once: when, how long it took, what each found. The overall status is the worst."""
 
     at: float

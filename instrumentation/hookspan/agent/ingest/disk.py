@@ -7,8 +7,9 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from hookspan.agent import log
 from hookspan.agent.loop import Loop
@@ -23,8 +24,7 @@ _SYSTEM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Hold:
+class Hold(msgspec.Struct):
     """Why nothing can be written at the moment, and since when (unix seconds)."""
 
     reason: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from hookspan.journal import Position
 from hookspan.model.rows import Collided, EventRow
 
 
-@dataclass(slots=True)
-class Committed:
+class Committed(msgspec.Struct):
     """What a transaction brought, for those who show or export it.
 
     `collided`: sessions that write the same at the same time, each two once.
@@ -22,12 +22,11 @@ class Committed:
     spans: int
     sessions: frozenset[str]
     removed: frozenset[str]
-    collided: list[Collided] = field(default_factory=list)
+    collided: list[Collided] = msgspec.field(default_factory=list)
     told: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class Feed:
+class Feed(msgspec.Struct):
     """Subscribers, each called in the ingest thread; what one raises is counted there and harms nobody.
 
     Attributes:
@@ -37,9 +36,9 @@ class Feed:
         every_second: Called about once a second, to look after other files.
     """
 
-    opened: list[Callable[[], None]] = field(default_factory=list)
-    committed: list[Callable[[Committed], None]] = field(default_factory=list)
-    every_second: list[Callable[[], None]] = field(default_factory=list)
+    opened: list[Callable[[], None]] = msgspec.field(default_factory=list)
+    committed: list[Callable[[Committed], None]] = msgspec.field(default_factory=list)
+    every_second: list[Callable[[], None]] = msgspec.field(default_factory=list)
 
     def tell_opened(self) -> None:
         """The store is open. Raises what the first of them raises: those after it have not heard."""

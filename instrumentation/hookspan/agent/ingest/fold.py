@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.agent.ingest.state import FoldState
@@ -25,15 +26,14 @@ BATCH: Final = 500  # lines a transaction: a commit costs about as much as foldi
 CAREFUL_BATCH: Final = 25  # while records make the fold raise, because each of those costs a fold of its batch again
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """What is committed in one transaction."""
 
-    rows: list[Rows] = field(default_factory=list)
-    hooks: list[HookTime] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
-    removed: set[str] = field(default_factory=set)
+    rows: list[Rows] = msgspec.field(default_factory=list)
+    hooks: list[HookTime] = msgspec.field(default_factory=list)
+    touched: set[str] = msgspec.field(default_factory=set)
+    told: set[str] = msgspec.field(default_factory=set)
+    removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from hookspan.agent.ingest import presence
 from hookspan.agent.ingest.committer import Committer
@@ -28,6 +29,7 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.journal import Journal, Line, Position, Tail, Writer
 from hookspan.paths import Paths
+from hookspan.record import plain
 from hookspan.store import Identity, SpanKey, StoreMoved, is_damage
 from hookspan.wire import encode
 
@@ -338,6 +340,6 @@ class Ingest:
             "restarts": self._reader.restarts,
             "damaged_segments": self._reader.damaged,
             "open_sessions": self.state.open_sessions(),
-            "hold": None if hold is None else dataclasses.asdict(hold),
-            "mended": None if mended is None else dataclasses.asdict(mended),
+            "hold": None if hold is None else msgspec.structs.asdict(hold),
+            "mended": None if mended is None else plain(mended),
         }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hookspan.agent.ingest.disk import Disk
 from hookspan.agent.loop import Loop
 from hookspan.paths import Paths
+from hookspan.record import Record
 from hookspan.store import FilesLost, Identity, Store, StoreDamaged, set_aside
 
 REBUILD_PAUSE: Final = 60.0  # seconds until readers may have the store rebuilt again, doubled each time
@@ -19,8 +19,7 @@ REBUILD_PAUSE: Final = 60.0  # seconds until readers may have the store rebuilt 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(Record):
     """What happened to the store since the agent's start: in words, and where the old one is, if it was kept."""
 
     text: str
