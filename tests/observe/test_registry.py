@@ -15,7 +15,7 @@ from hookspan.clients.claude_code.session_registry import own_pid_domain, parse
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import SessionState, State
-from hookspan.observe import FolderWatch, registry
+from hookspan.observe import FolderWatch, Observers, registry
 from hookspan.observe.registry import UNHOOKED, Registry
 from hookspan.wire import encode
 from hookspan.wire.facts import Fact, Registered
@@ -106,6 +106,31 @@ def test_changes_are_notified_at_once(tmp_path):
     client.step()
     client.writes()
     assert len(client.step(look=False)) == 1, "without a look into the folder"
+    watch.close()
+
+
+def test_between_two_looks_what_is_new_is_told_at_once(tmp_path):
+    watch = FolderWatch()
+    client = Client(tmp_path, watch)
+    client.writes()
+    client.state.sessions[SESSION].last = client.now
+    observers = Observers(roots=(str(tmp_path / "projects"),), watch=watch)
+
+    def told(later: int) -> list[tuple[str, bool]]:
+        facts: list[Any] = [decode(line, b"") for line in observers.step(client.now + later, client.state)]
+        for number, fact in enumerate(facts, later):
+            fold(client.state, number, fact)
+        return [(fact.status, fact.gone) for fact in facts]
+
+    assert told(1) == [("busy", False)]
+    assert told(2) == []
+    client.writes(status="idle")
+    assert told(3) == [("idle", False)]
+    assert told(4) == []
+    clients = client.state.sessions[SESSION].clients
+    clients[1] = clients[os.getpid()]
+    observers.wake()
+    assert told(5) == [("", True)], "a client that only the state has"
     watch.close()
 
 

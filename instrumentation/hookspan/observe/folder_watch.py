@@ -61,6 +61,11 @@ class FolderWatch:
             while True:
                 self._take(os.read(self.descriptor, _BUFFER))
 
+    def has_changed(self) -> bool:
+        """Whether `changed` has something to tell."""
+        self.read()
+        return bool(self._changed)
+
     def changed(self) -> set[str]:
         """The paths of files that changed since the last call, and folders of which any may have."""
         self.read()

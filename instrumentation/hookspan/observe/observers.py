@@ -72,13 +72,17 @@ class Observers:
         self._heads = Heads()
         self._newest: list[Fact] = []  # by the last step; the next one comes when all of it is folded
         self._looked = self._due = 0
+        self._woken = False
 
     def step(self, now: int, state: State) -> list[bytes]:
         """The journal lines (without LF) of all that is new at `now` (unix ns).
 
         Before `next_due` that is what the system has notified of; nothing else is looked at.
         """
+        woken, self._woken = self._woken, False
         if now < self._due:
+            if not woken and not self._registry.has_news():
+                return []
             return [wire.encode(fact) for fact in self._registry.step(now, state, look=False)]
         facts: list[Fact] = self._registry.step(now, state, look=True)
         sessions = [session for session in state.sessions.values() if is_watched(session)]
@@ -114,7 +118,8 @@ class Observers:
         return self._due
 
     def wake(self) -> None:
-        """Something happened: run the next step as soon as for a session that works."""
+        """Something happened, and the state may be another: run the next step as soon as for a session that works."""
+        self._woken = True
         self._due = min(self._due, self._looked + BUSY)
 
     def _world(self, now: int, state: State) -> list[Fact]:

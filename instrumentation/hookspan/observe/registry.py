@@ -44,8 +44,13 @@ class Registry:
         self._seen: dict[str, tuple[int, int]] = {}
         self._unheard: dict[int, tuple[str, int]] = {}  # sessions that no hook has told of, and since when
         self._told: dict[int, Registered] = {}
+        self._all_told = False
         for folder in self._folders:
             self._read_folder(folder)
+
+    def has_news(self) -> bool:
+        """Whether `step` may tell something although the state is the same and it doesn't look."""
+        return not self._all_told or self._watch.has_changed()
 
     def step(self, now: int, state: State, *, look: bool) -> list[Fact]:
         """What is new at `now` (unix ns). `look`: also into folders whose changes the system doesn't tell."""
@@ -58,6 +63,7 @@ class Registry:
         for by_pid in (self._told, self._unheard):
             for pid in by_pid.keys() - entries.keys():
                 del by_pid[pid]
+        self._all_told = all(self._told.get(pid) is fact for pid, fact in entries.items())
         return facts + self._gone(now, state, entries)
 
     def _read_changes(self, state: State, *, look: bool) -> None:
