@@ -5,7 +5,6 @@ import http.client
 import itertools
 import json
 import os
-import platform
 import signal
 import socket
 import stat
@@ -16,8 +15,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import pytest
 
 from hookspan import __version__
 from hookspan.agent import PROTOCOL, sockets
@@ -103,8 +100,8 @@ def test_an_agent_takes_no_processor_from_the_hook_that_wakes_it(machine: Machin
     assert pid not in others
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc gives threads heaps of their own")
 def test_its_threads_share_one_heap(machine: Machine):
+    """By glibc threads get heaps of their own; other C libraries have none such."""
     launch(machine, "--stay", fault="pass")  # others are forked here, from a program with threads
     pid = ready(machine)
     machine.hooks(*SESSION)

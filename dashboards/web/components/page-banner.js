@@ -83,7 +83,7 @@ export class PageBanner extends BaseComponent {
 		if (store.summary?.demo) {
 			return html`<section class="banner demo" aria-label="Demo data">
 				<div>
-					<span>Demo data is shown: three sessions that are made up, in no sum, and never exported.</span
+					<span>Demo data is shown: three made-up sessions, never exported. Now and Cost count them.</span
 					><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button>
 				</div>
 			</section>`;

@@ -171,7 +171,7 @@ export class SetupGuide extends BaseComponent {
 			</ol>
 			<div class="demo card">
 				<p role="status">
-					${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They are in no sum and never exported."}
+					${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They are never exported, and gone when you remove them."}
 				</p>
 				<button class="btn" ?disabled=${this.isLoading} @click=${this.#demo}>
 					${this.isLoading ? "Loading …" : "Load demo data"}

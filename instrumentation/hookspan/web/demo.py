@@ -1,7 +1,8 @@
 """The page's demo data: three made-up sessions. One waits, one fans out into subagents, one fails.
 
-They go through the journal like everything else, marked as local: never exported, in no sum, told to nobody. What
-takes them out again is a fact in the journal, too, so a rebuilt store hasn't got them either.
+They go through the journal like everything else, marked as local: never exported, in no metric, told to nobody. The
+figures of Now and Cost have them as long as they are there, and the page's banner says so. What takes them out again is
+a fact in the journal, too, so a rebuilt store hasn't got them either.
 """
 
 from __future__ import annotations
