@@ -30,6 +30,7 @@ from hookspan.store import (
     Store,
     StoreDamaged,
     StoreTooNew,
+    WasteQuery,
     database,
     schema,
     set_aside,
@@ -148,7 +149,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, whole: Pa
             [sys.executable, str(script), str(paths.state), str(made.START)], env=environment, stdout=subprocess.PIPE
         )
 
-    kills = 0
+    kills, reader, wasted = 0, Reader(paths), WasteQuery()
     for attempt in range(6):
         with writer() as process:
             assert process.stdout is not None
@@ -156,10 +157,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, whole: Pa
             time.sleep(0.05 + 0.0137 * attempt + 0.0071 * seed)  # somewhere in a commit or between two
             process.send_signal(signal.SIGKILL)
             kills += process.wait() == -signal.SIGKILL
+        assert reader.waste(wasted, 9) == Reader(paths).waste(wasted, 9), "sums that are kept are those of the rows"
     assert kills == 6
     with writer() as process:
         assert process.wait() == 0
 
+    assert reader.waste(wasted, 9) == Reader(whole).waste(wasted, 9)
+    reader.close()
     assert everything(paths) == everything(whole)
     assert Reader(paths).counts() == Reader(whole).counts()
     assert Reader(paths).counts().events == 30_000

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import Rows, Waste
 from hookspan.paths import Paths
-from hookspan.store import Commit, Reader, Retention, Store, WasteQuery
+from hookspan.store import Commit, Reader, Retention, Store, WasteQuery, running_waste
+from hookspan.store.waste import sums
 from tests.store import made
 
 HOUR = 3_600_000_000_000
@@ -111,3 +114,84 @@ def test_what_is_over_is_kept_by_the_day_with_the_same_sums(paths: Paths, store:
             (1, 24),
             (2, 25),
         ]
+
+
+QUERIES = (
+    WasteQuery(local=False),
+    WasteQuery(since=AT + DAY, local=False),
+    WasteQuery(until=AT + DAY),
+    WasteQuery(project="shop"),
+    WasteQuery(agent="codex"),
+)
+KINDS = ("failed", "asked", "definitions", "used")
+WHAT = ("mcp_server:tiny", "plugin:kit", "mcp_server:plugin_kit_x")
+
+
+class Life:
+    """A store that anything happens to, and who asks it again and again."""
+
+    def __init__(self, paths: Paths, store: Store, seed: int) -> None:
+        self.paths, self.store, self.record, self.random = paths, store, 0, random.Random(seed)
+        self.reader = Reader(paths)
+        self.last = AT
+
+    def commit(self, sessions: int) -> None:
+        """A batch of some of so many sessions: new waste, which may be late, and rows that say something else now."""
+        choice = self.random.choice
+        self.record += 1
+        self.last += HOUR
+        names = [f"s-{self.random.randrange(sessions)}" for _ in range(3)]
+        waste = [
+            Waste(choice(KINDS), choice(WHAT), choice((AT, self.last)), name, 1, choice((0, 1)), 3, choice((0, 5)), 7)
+            for name in names
+        ]
+        rows = {
+            name: SessionRow(
+                id=name,
+                project=choice(("shop", "api", "")),
+                agent=choice(("claude-code", "codex")),
+                local=choice((False, False, True)),
+                last=self.last,
+                ended=choice((0, self.last)),
+            )
+            for name in names[: choice((1, 3))]  # of the others there is waste, but nothing else
+        }
+        states = {name: (b"", row) for name, row in rows.items()}
+        self.store.commit(Commit(position=made.position(self.record), rows=[Rows(waste=waste)], sessions=states))
+
+    def prune(self) -> None:
+        self.store.prune(Retention(days=self.random.choice((2, 90)), bytes=1 << 40), self.last)
+
+    def forget(self) -> None:
+        self.store.forget([f"s-{self.random.randrange(9)}"])
+
+    def check(self) -> None:
+        for query in QUERIES:
+            with closing(sqlite3.connect(self.paths.store)) as db:
+                assert self.reader.waste(query, 50) == sums(db, query, 50)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_kept_sums_are_those_of_the_rows(
+    paths: Paths, store: Store, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_waste, "QUESTIONS_MAX", len(QUERIES))
+    monkeypatch.setattr(running_waste, "NEWEST", 2)
+    monkeypatch.setattr(running_waste, "ASIDE_MAX", 5)
+    life = Life(paths, store, seed)
+    for number in range(60):
+        happens = life.random.choices((life.commit, life.prune, life.forget), (12, 1, 1))[0]
+        happens(5 + number // 2) if happens == life.commit else happens()  # type: ignore[call-arg, operator]
+        life.check()
+
+
+def test_only_sessions_that_changed_are_read_again(paths: Paths, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(store, 1, *(Waste("failed", "Bash", AT, f"shop-{n}", 1, 1, 1, n) for n in range(100)))
+    commit(store, 2, Waste("failed", "Bash", AT, "shop-7", 1, 1, 1, 1))
+    reader = Reader(paths)
+    assert reader.waste(WasteQuery(), 1)[0].count == 101
+    monkeypatch.delattr(running_waste, "groups")  # which read all
+    commit(store, 3, Waste("failed", "Bash", AT, "shop-7", 1, 1, 1, 1), Waste("asked", "Bash", AT, "new-1", 4))
+    assert [one.count for one in reader.waste(WasteQuery(), 9)] == [102, 4]
+    commit(store, 4, Waste("asked", "Bash", AT, "new-1", 1))
+    assert [one.count for one in reader.waste(WasteQuery(), 9)] == [102, 5]

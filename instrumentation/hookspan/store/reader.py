@@ -1,6 +1,6 @@
 """Answers the queries of the page, the command line and the exporter. Read-only.
 
-A summary, and sums of waste, are kept with the connection that they came from until anything is committed.
+A summary is kept with the connection that it came from until anything is committed, sums of waste until they change.
 """
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
@@ -25,9 +25,10 @@ from . import costs, days, found, logs, retention, schema
 from .database import Identity, Reading, StoreDamaged
 from .questions import Questions
 from .readings import Readings
+from .running_waste import RunningWaste
 from .schema import MINUTE, SpanKey
 from .summary import HOUR, Summary, Total, of_sessions, with_tools
-from .waste import WastedSession, WasteQuery, WasteSum, by_session, sums
+from .waste import WastedSession, WasteQuery, WasteSum, by_session
 
 if TYPE_CHECKING:
     from .receipts import Receipts
@@ -66,6 +67,7 @@ class Reader(Questions):
         self._path = path or paths.store
         self._readings = Readings(self._path, _is_ready, damaged)
         self._past_days = days.PastDays()
+        self._running_waste = RunningWaste()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -342,7 +344,7 @@ class Reader(Questions):
     def waste(self, query: WasteQuery, limit: int) -> list[WasteSum]:
         """The largest sums of waste."""
         with self._readings.snapshot() as db:
-            return [] if db is None else db.kept("waste", (query, limit), lambda: sums(db, query, limit))
+            return [] if db is None else self._running_waste.sums(db, query, limit)
 
     def wasted_sessions(self, query: WasteQuery, of: WasteSum, limit: int) -> list[WastedSession]:
         """The sessions that have most of one of these."""

@@ -79,8 +79,11 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
         ((now - policy.days * DAY) // MINUTE,),
     ).rowcount
     db.execute("DELETE FROM daily WHERE day < ?", ((now - policy.days * DAY) // DAY,))
-    db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,))
-    rolled += _merge_waste(db, now - FINE)
+    wasted = db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,)).rowcount
+    merged = _merge_waste(db, now - FINE)
+    if sessions or wasted or merged:
+        _note_deleted(db)
+    rolled += merged
     done = max(events, spans, logs, sessions, moves) < CHUNK and not rolled and not forgotten
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
@@ -159,7 +162,16 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     db.execute("DELETE FROM hook_time WHERE session = ?", row)
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)
+    db.execute("DELETE FROM changed WHERE session = ?", row)
+    _note_deleted(db)
     return Pruned(events=events, spans=spans, sessions=1)
+
+
+def _note_deleted(db: sqlite3.Connection) -> None:
+    """For those who keep sums of what was there, or of when it was."""
+    db.execute(
+        "INSERT INTO meta (name, value) VALUES ('deleted', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+    )
 
 
 def _head_time(db: sqlite3.Connection) -> int:

@@ -230,6 +230,13 @@ CREATE TABLE hook_time (
 ) WITHOUT ROWID;
 """
 
+# Which sessions a commit changed, the last one at the end: a row is moved there, since its number is the next one and
+# its session's old row goes. Who keeps sums reads only these again, what one session has of all waste by an index.
+_CHANGED: Final = """
+CREATE TABLE changed (stamp INTEGER PRIMARY KEY, session INTEGER NOT NULL UNIQUE);
+CREATE INDEX waste_session ON waste (session);
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -245,6 +252,7 @@ MIGRATIONS: Final = (
     _DAILY,
     _STAYED,
     _TOLD,
+    _CHANGED,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
@@ -430,6 +438,7 @@ SELECT_EVENT: Final = (
 
 # --- Commits
 
+INSERT_CHANGED: Final = "INSERT OR REPLACE INTO changed (session) VALUES (?)"
 INSERT_MOVE: Final = f"INSERT OR REPLACE INTO move VALUES ({', '.join('?' * 12)})"
 INSERT_STAYED: Final = f"INSERT OR REPLACE INTO stayed VALUES ({', '.join('?' * 9)})"
 INSERT_PULL: Final = "INSERT OR IGNORE INTO pull (session, number, branch, place, at) VALUES (?, ?, ?, ?, ?)"

@@ -209,6 +209,7 @@ class Store:
             with self._transaction():
                 self._write_rows(commit.rows, fresh)
                 self._write_sessions(commit.sessions, fresh)
+                self._note_changed(commit, fresh)
                 self._write_sums(commit.rows, now, before)
                 self._remove(commit)
                 if commit.world is not None:
@@ -264,6 +265,12 @@ class Store:
                 listed.append(schema.session_values(row, number))
         self._db.executemany("UPDATE state SET state = ?, open = ? WHERE session = ?", states)
         self._db.executemany(schema.INSERT_SESSION, listed)
+
+    def _note_changed(self, commit: Commit, fresh: list[str]) -> None:
+        """For those who keep sums of sessions."""
+        changed = dict.fromkeys(commit.sessions)
+        changed.update(dict.fromkeys(one.session for each in commit.rows for one in each.waste))
+        self._db.executemany(schema.INSERT_CHANGED, [(self._session_number(one, fresh),) for one in changed])
 
     def _remove(self, commit: Commit) -> None:
         for session in {session for each in commit.rows for session in each.removed}:

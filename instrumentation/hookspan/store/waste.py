@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,10 @@ from . import schema
 
 _FIGURES: Final = ("count", "priced", "tokens", "nano", "took")
 _SUMS: Final = ", ".join(f"sum(waste.{name}) AS {name}" for name in _FIGURES)
+Group = tuple[str, str, str]
+"""Kind, what it is of, and the project where it counts by project, as definitions do."""
+Figures = tuple[int, ...]
+"""How many rows there are, and the sum of each of _FIGURES."""
 _LOCAL: Final = "SELECT session FROM session WHERE local"
 _APART: Final = (WasteKind.DEFINITIONS.value, WasteKind.USED.value)
 _PLUGIN: Final = "plugin:"
@@ -78,12 +83,47 @@ class WasteQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 def sums(db: sqlite3.Connection, query: WasteQuery, limit: int) -> list[WasteSum]:
     """The largest, by price and then by time."""
+    return largest(groups(db, query), limit)
+
+
+def groups(db: sqlite3.Connection, query: WasteQuery, without: Iterable[int] = ()) -> dict[Group, Figures]:
+    """The sums of all sessions but those with these numbers."""
     where, values = query.where()
-    sql = f"SELECT kind, what, {_SUMS} FROM waste WHERE {where} AND kind NOT IN (?, ?) GROUP BY kind, what"
-    found = [_sum(*row) for row in db.execute(sql, [*values, *_APART])]
-    found += _unused(db, where, values)
-    found.sort(key=lambda one: (-one.nano, -one.took, -one.count, one.kind, one.what))
-    return found[:limit]
+    if left_out := list(without):
+        where += " AND waste.session NOT IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(left_out))
+    all_projects = (
+        f"SELECT kind, what, '', count(*), {_SUMS} FROM waste WHERE {where} AND kind NOT IN (?, ?) GROUP BY 1, 2"
+    )
+    by_project = (
+        f"SELECT waste.kind, waste.what, project, count(*), {_SUMS} FROM waste JOIN session USING (session) "
+        f"WHERE {where} AND waste.kind IN (?, ?) GROUP BY 1, 2, 3"
+    )
+    rows = (row for sql in (all_projects, by_project) for row in db.execute(sql, [*values, *_APART]))
+    return {row[:3]: row[3:] for row in rows}
+
+
+def groups_of(db: sqlite3.Connection, query: WasteQuery, sessions: Iterable[int]) -> dict[int, dict[Group, Figures]]:
+    """The sums of each of the sessions with these numbers that has any."""
+    where, values = query.where()
+    sql = (
+        f"SELECT waste.session, waste.kind, waste.what, iif(waste.kind IN (?, ?), project, ''), count(*), {_SUMS} "
+        "FROM waste INDEXED BY waste_session LEFT JOIN session USING (session) "
+        f"WHERE {where} AND waste.session IN (SELECT value FROM json_each(?)) "
+        "AND (project IS NOT NULL OR waste.kind NOT IN (?, ?)) GROUP BY 1, 2, 3"
+    )
+    found: dict[int, dict[Group, Figures]] = defaultdict(dict)
+    for row in db.execute(sql, [*_APART, *values, json.dumps(list(sessions)), *_APART]):
+        found[row[0]][row[1:4]] = row[4:]
+    return found
+
+
+def largest(found: Mapping[Group, Figures], limit: int) -> list[WasteSum]:
+    """The largest of these sums, by price and then by time."""
+    told = [_sum(kind, what, *figures[1:]) for (kind, what, _), figures in found.items() if kind not in _APART]
+    told += _unused(found)
+    told.sort(key=lambda one: (-one.nano, -one.took, -one.count, one.kind, one.what))
+    return told[:limit]
 
 
 def _sum(kind: str, what: str, *figures: int) -> WasteSum:
@@ -91,19 +131,15 @@ def _sum(kind: str, what: str, *figures: int) -> WasteSum:
     return WasteSum(kind=kind, what=what, count=count, priced=priced, tokens=tokens, nano=nano, took=took)
 
 
-def _unused(db: sqlite3.Connection, where: str, values: list[Any]) -> Iterator[WasteSum]:
+def _unused(found: Mapping[Group, Figures]) -> Iterator[WasteSum]:
     """Definitions in projects in which nothing used them."""
-    projects: dict[str, dict[str, list[int]]] = defaultdict(dict)
+    projects: dict[str, dict[str, Figures]] = defaultdict(dict)
     used: dict[str, set[str]] = defaultdict(set)
-    sql = (
-        f"SELECT waste.kind, waste.what, project, {_SUMS} FROM waste JOIN session USING (session) "
-        f"WHERE {where} AND waste.kind IN (?, ?) GROUP BY 1, 2, 3"
-    )
-    for kind, what, project, *figures in db.execute(sql, [*values, *_APART]):
+    for (kind, what, project), figures in found.items():
         if kind == WasteKind.USED:
             used[what].add(project)
-        else:
-            projects[what][project] = figures
+        elif kind == WasteKind.DEFINITIONS:
+            projects[what][project] = figures[1:]
     for what, of_projects in projects.items():
         used_in = set(used[what])
         if what.startswith(_PLUGIN):  # a plugin's server is a part of it
