@@ -50,6 +50,10 @@ TIMES = 4
 GROWN = 9
 """How much longer TIMES the text may take: the square would be 16, and a machine under load misleads by half."""
 
+STRAIGHT = 5
+"""How much longer four times a text may take for it to be straight: 4, and what a square has of it at LENGTH would
+not have GROWN at TIMES that."""
+
 SIGNS = ("a", "0", " ", "\n", ".", "-", "/", ":", "=", "@", "'", '"', "`", "\\", "<", "[", "{", ";")
 
 
@@ -65,15 +69,22 @@ def spent(use: Callable[[str], object], text: str, takes: int = 1) -> int:
 
 
 def grows(use: Callable[[str], object], attack: Callable[[int], str]) -> float:
-    """How much longer TIMES the text takes; 0 where even LENGTH is nothing.
+    """How much longer TIMES the text takes; 0 where even LENGTH is nothing, or grows as the text does up to there.
 
     It begins with a short text: what grows with the cube would not end on a long one. Of each, a quarter is tried
     first, whose square is a sixteenth. What is far from the square at the first look is not looked at again.
     """
     for length in (LENGTH // 8, LENGTH):
-        if spent(use, attack(length // 4)) <= NOTICED // 16:
+        quarter = spent(use, attack(length // 4))
+        if quarter <= NOTICED // 16:
             continue
-        if spent(use, attack(length)) > NOTICED and (once := spent(use, attack(length), takes=2)) > NOTICED:
+        whole = spent(use, attack(length))
+        if whole <= NOTICED:
+            continue
+        always = spent(use, attack(1), takes=2)  # what even the shortest text takes: it may hide a square
+        if whole - always < STRAIGHT * (quarter - always):
+            continue
+        if (once := spent(use, attack(length), takes=2)) > NOTICED:
             longer = spent(use, attack(length * TIMES))
             if longer < GROWN * once * 2 / 3:
                 return longer / once
