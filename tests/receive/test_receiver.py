@@ -54,7 +54,7 @@ def test_what_is_sent_reaches_the_endpoint_byte_by_byte(receiving: Receiving, si
     until(lambda: not list(receiving.machine.paths.received.rglob("*.requests")), "something stayed on the disk")
 
 
-BOMB = gzip.compress(b"\0" * (otlp.UNPACKED_MAX + 1))
+BOMB = gzip.compress(b"\0" * (otlp.UNPACKED_MAX + 1), 1)
 DEEP = b'{"resourceSpans":' + b"[" * 100_000
 GOOD = requests.spans().SerializeToString()
 
