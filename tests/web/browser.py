@@ -154,7 +154,7 @@ class Visitor:
 
 
 # The first element that a selector finds, how many animations run, and all texts with attributes' values; all of them
-# in open shadow roots, too.
+# in open shadow roots, too. And one of the page's own modules, by its name.
 DEEP = """
 window.deep = (root, selector) => {
   const found = root.querySelector(selector);
@@ -170,6 +170,7 @@ window.moving = root => {
   for (const element of root.querySelectorAll("*")) if (element.shadowRoot) count += window.moving(element.shadowRoot);
   return count;
 };
+window.part = name => import(document.querySelector("script[type=module]").src.replace("main.js", name));
 window.text = root => {
   let found = "";
   for (const element of root.querySelectorAll("*")) {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -89,6 +90,51 @@ def test_a_file_that_changes_comes_or_goes_is_noticed(folder: Path, monkeypatch:
     assert files.get("new.js") is None
     shutil.rmtree(folder)
     assert files.get("index.html") is None
+
+
+def test_what_the_page_names_lasts_until_a_file_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Files(folder)
+    first = files.index()
+    assert first is not None
+    assert files.index() is first
+    (lit,) = re.findall(rb'"lit": "/([^"]+)"', first.content)
+    (main,) = re.findall(rb'src="/([^"]+)"', first.content)
+    assert lit.decode().partition("/vendor")[0] == main.decode().partition("/main.js")[0]
+    seen_by_a_browser = MAP.replace(b"\r\n", b"\n").replace(b"/vendor/lit.js", b"/" + lit)
+    expected = base64.b64encode(hashlib.sha256(seen_by_a_browser).digest()).decode()
+    assert first.hashes == (f"'sha256-{expected}'",)
+    found = files.get(lit.decode())
+    assert found is not None
+    assert found.lasts
+    assert found.content == b"export {}"
+    unversioned = files.get("vendor/lit.js")
+    assert unversioned is not None
+    assert not unversioned.lasts
+    assert files.get(f"{main.decode().partition('/main.js')[0]}/../../secret.js") is None
+    (folder / "vendor" / "lit.js").write_bytes(b"export {};")
+    by_its_old_name = files.get(lit.decode())  # the page has not been asked for since
+    assert by_its_old_name is not None
+    assert by_its_old_name.content == b"export {};"
+    assert not by_its_old_name.lasts
+    monkeypatch.setattr("hookspan.web.files.WALK_AGAIN", 0.0)
+    second = files.index()
+    assert second is not None
+    assert lit not in second.content
+    shutil.rmtree(folder)
+    assert files.index() is None
+
+
+def test_a_browser_keeps_the_files_and_asks_for_the_page(site: Site) -> None:
+    browser = site.browser()
+    page = browser.get("/")
+    (main,) = re.findall(r'src="(/[^"]+)"', page.text)
+    assert page.headers["cache-control"] == "no-cache"
+    assert "immutable" in browser.get(main).headers["cache-control"]
+    assert browser.get("/main.js").headers["cache-control"] == "no-cache"
+    old = re.sub("/v/[0-9a-f]+/", f"/v/{0:016}/", main)
+    assert browser.get(old).headers["cache-control"] == "no-cache"
+    assert browser.get(old).text == browser.get(main).text
+    assert site.client().get(main).status_code == 401
 
 
 def test_an_address_that_is_no_page_shows_the_way_to_those_that_are(site: Site) -> None:

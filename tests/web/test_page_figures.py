@@ -69,7 +69,7 @@ LEAD_NOWHERE = frozenset(
     }
 )
 OPEN = """async to => {
-  const {router} = await import("/lib/router.js");
+  const {router} = await part("lib/router.js");
   router.go(to);
 }"""
 LISTED = """() => {

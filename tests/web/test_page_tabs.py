@@ -9,7 +9,7 @@ from tests.web.site import Play, Site
 
 TABS = 8
 LISTEN = """async () => {
-  const {store} = await import("/lib/store.js");
+  const {store} = await part("lib/store.js");
   window.told = [];
   store.live.addEventListener("update", ({detail}) => window.told.push(...detail.events.map(one => one.record)));
 }"""

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
-import { SessionFeed } from "../lib/feed.js";
+import { feedOf } from "../lib/feed.js";
 import { count, duration, elapsed, plural } from "../lib/format.js";
 import { SESSION } from "../lib/key-places.js";
 import { action, typing } from "../lib/keys.js";
@@ -36,6 +36,7 @@ import { splitBar, splitStyle } from "./split-bar.js";
 import "./turn-bar.js";
 import "./turn-said.js";
 
+/** @import { SessionFeed } from "../lib/feed.js" */
 /** @import { Session, Span, TimeKind, Turn } from "../lib/types.js" */
 
 const AROUND = 300_000; // ms: metrics come once in a while, and a rate needs two of them
@@ -215,14 +216,13 @@ export class SessionView extends BaseComponent {
 	willUpdate() {
 		if (this.feed?.id !== this.session) {
 			this.feed?.end();
-			this.feed = new SessionFeed(this.session);
+			this.feed = feedOf(this.session);
 			this.feed.addEventListener("change", () => this.requestUpdate());
 			this.lost = this.searched = this.seen = "";
 		}
 		const { feed } = this;
 		if (!feed.loaded) return;
-		const { q = "" } = router.route.query; // looks through all that is known of spans
-		feed.show(this.all ? "" : (this.turn?.trace_id ?? ""), q !== "" && !this.isConversation);
+		feed.show();
 		this.#find(feed);
 	}
 
@@ -236,9 +236,7 @@ export class SessionView extends BaseComponent {
 
 	/** The turn that the address names, else the newest one. @returns {Turn | undefined} */
 	get turn() {
-		const turns = this.feed?.turns ?? [];
-		const wanted = router.route.query["turn"];
-		return turns.find((turn) => String(turn.number) === wanted) ?? turns.at(-1);
+		return this.feed?.turn;
 	}
 
 	/** An address that names a span and no turn: find the turn. @param {SessionFeed} feed */

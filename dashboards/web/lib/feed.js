@@ -1,5 +1,6 @@
 /** One session, kept current by the stream: its turns, and the spans of the part that is shown. `change` tells of news. */
 import { ApiError, ask } from "./api.js";
+import { router } from "./router.js";
 import { store } from "./store.js";
 
 /** @import { Asking, Event as HookEvent, Said, Session, SessionPage, SessionSpans, Span, Turn, Update } from "./types.js" */
@@ -8,8 +9,7 @@ const SOON = 120; // ms from news to asking for turns: what comes together is as
 const EVERY = 1000; // ms between two such questions while news keeps coming
 const MANY = 1000; // spans; from here on drawing them anew costs more than a frame
 const LARGE_EVERY = 300; // ms between two drawings of so many
-const FIRST = 500; // spans that are drawn before the others are there
-const BRIEF = 10_000; // spans an answer
+const BRIEF = 20_000; // spans an answer: those of a long turn, since a second question costs more than it draws sooner
 const WHOLE = 2000; // with all that is known of them
 
 export class SessionFeed extends EventTarget {
@@ -58,6 +58,8 @@ export class SessionFeed extends EventTarget {
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#telling;
 	#told = -Infinity; // when so many were last told of
+	#isHeard = false;
+	#oldest = Infinity; // position of an answer, before the stream was heard
 
 	/** @param {string} id */
 	constructor(id) {
@@ -70,6 +72,21 @@ export class SessionFeed extends EventTarget {
 		store.live.addEventListener("reset", () => this.#again(), { signal });
 		store.live.addEventListener("hello", () => this.error && this.#again(), { signal });
 		this.#load();
+	}
+
+	/** From now on the stream is heard: what it told since the answers until now is known to it. */
+	heard() {
+		this.#isHeard = true;
+		this.#tellSince(this.#oldest);
+	}
+
+	/** An answer is of a position: what the stream told after it is news. @param {number} position */
+	#tellSince(position) {
+		if (!this.#isHeard) {
+			this.#oldest = Math.min(this.#oldest, position);
+		} else if (position < store.live.position) {
+			for (const update of store.live.since(position) ?? []) this.#update(update);
+		}
 	}
 
 	/** Stop listening. */
@@ -90,12 +107,17 @@ export class SessionFeed extends EventTarget {
 		return this.#open;
 	}
 
-	/**
-	 * Show the spans of one trace, or of the whole session.
-	 * @param {string} trace empty: the session's
-	 * @param {boolean} isWhole whether all that is known of them is looked at
-	 */
-	show(trace, isWhole) {
+	/** The turn that the address names, else the newest one. @returns {Turn | undefined} */
+	get turn() {
+		const wanted = router.route.query["turn"];
+		return this.turns.find((turn) => String(turn.number) === wanted) ?? this.turns.at(-1);
+	}
+
+	/** Show what the address names: the spans of a turn, or of the whole session. */
+	show() {
+		const { view = "", q = "" } = router.route.query;
+		const trace = view === "all" ? "" : (this.turn?.trace_id ?? "");
+		const isWhole = q !== "" && view !== "conversation"; // it looks through all that is known of spans
 		if (trace !== this.#trace) this.#forget();
 		else if (this.#isWhole || !isWhole) return;
 		this.#trace = trace;
@@ -168,8 +190,10 @@ export class SessionFeed extends EventTarget {
 				this.asking = page.asking;
 				this.events = page.events;
 				this.#open = page.open;
+				this.show();
 				this.#gather();
 			}
+			this.#tellSince(page.position);
 			if (page.position < this.#wanted) this.#later(); // more came meanwhile
 		} catch (error) {
 			this.#failed(error, () => this.#load());
@@ -209,6 +233,7 @@ export class SessionFeed extends EventTarget {
 			for await (const page of this.#pages({ trace, brief }, signal)) {
 				this.expected = page.total;
 				this.#take(page.items, brief);
+				this.#tellSince(page.position);
 				this.#changed();
 			}
 			this.complete = true;
@@ -221,12 +246,12 @@ export class SessionFeed extends EventTarget {
 
 	/** @param {{trace?: string, brief: boolean}} wanted @param {AbortSignal} signal */
 	async *#pages(wanted, signal) {
-		let [after, limit] = ["", FIRST];
+		const limit = wanted.brief ? BRIEF : WHOLE;
+		let after = "";
 		do {
 			const page = await this.#ask({ ...wanted, after, limit }, signal);
 			yield page;
 			after = page.next ?? "";
-			limit = wanted.brief ? BRIEF : WHOLE;
 		} while (after);
 	}
 
@@ -320,4 +345,22 @@ export class SessionFeed extends EventTarget {
 			isLarge ? Math.max(0, this.#told + LARGE_EVERY - performance.now()) : 0,
 		);
 	}
+}
+
+/** What is asked for already while the view of a session is on its way. @type {SessionFeed | null} */
+let begun = null;
+
+/** @param {string} session */
+export function begin(session) {
+	begun?.end();
+	begun = new SessionFeed(session);
+}
+
+/** The feed of a session, which is its view's. @param {string} session */
+export function feedOf(session) {
+	if (begun?.id !== session) begin(session);
+	const feed = /** @type {SessionFeed} */ (begun);
+	begun = null;
+	feed.heard();
+	return feed;
 }

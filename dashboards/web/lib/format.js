@@ -12,7 +12,7 @@ const whole = (text) => text.replaceAll(" ", "\u00a0");
 const fixed = (value, digits) => value.toFixed(digits);
 
 /** @param {number} value */
-const two = (value) => String(value).padStart(2, "0");
+export const two = (value) => String(value).padStart(2, "0");
 
 /**
  * A measured length: `0.21 ms`, `812 ms`, `4.2 s`, `42.0 s`, `3 min 12 s`, `2 h 05 min`, `3 d 4 h`.
@@ -102,10 +102,13 @@ export function percent(share) {
 /** `Fri`. @param {number} at Unix ms */
 export const weekday = (at) => WEEKDAYS[new Date(at).getDay()] ?? "";
 
+/** `25 Nov`. @param {Date} moment */
+export const dayOf = (moment) => `${moment.getDate()} ${MONTHS[moment.getMonth()]}`;
+
 /** `25 Nov` of `2026-11-25`. @param {string} iso */
 export function day(iso) {
 	const at = new Date(`${iso}T12:00:00`);
-	return Number.isNaN(at.getTime()) ? iso : `${at.getDate()} ${MONTHS[at.getMonth()]}`;
+	return Number.isNaN(at.getTime()) ? iso : dayOf(at);
 }
 
 /** The first characters of an id: 8, or as many as one of version 7, which begins with its time, needs. @param {string} id */

@@ -11,7 +11,6 @@ import * as clock from "./clock.js";
 
 const KEPT = 200; // updates that a page which loads meanwhile can be told again
 const RETRY = 5000; // ms
-const PROTOCOL = "hookspan-1"; // of page and worker; pages of another version have a worker of their own
 
 export class Live extends EventTarget {
 	/** @type {Connection} */
@@ -140,7 +139,8 @@ async function connect(tell) {
 /** @type {typeof connect} */
 function shared(tell) {
 	return new Promise((done, failed) => {
-		const worker = new SharedWorker("/lib/stream-worker.js", { type: "module", name: PROTOCOL });
+		const address = new URL("./stream-worker.js", import.meta.url); // pages of another version have one of their own
+		const worker = new SharedWorker(address, { type: "module" });
 		worker.onerror = failed;
 		worker.port.onmessage = ({ data }) => {
 			if (data !== "ready") return tell(data.name, data.detail);

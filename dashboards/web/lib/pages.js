@@ -4,8 +4,9 @@ import { html } from "lit";
 /** @typedef {import("./router.js").PageName} PageName */
 
 /**
- * What a page is called, what it is made of, and how it stands there with the id in its address.
- * @typedef {{name: string, load: () => Promise<unknown>, draw?: (id: string) => unknown}} Page
+ * What a page is called, what it is made of, how it stands there with the id in its address, and what it asks the agent
+ * for while that is loaded.
+ * @typedef {{name: string, load: () => Promise<unknown>, draw?: (id: string) => unknown, begin?: (id: string) => Promise<unknown>}} Page
  */
 
 /** @type {Readonly<Record<PageName, Page>>} */
@@ -18,6 +19,7 @@ export const PAGES = {
 		name: "Session",
 		load: () => import("../components/session-view.js"),
 		draw: (id) => html`<session-view .session=${id}></session-view>`,
+		begin: (id) => import("./feed.js").then(({ begin }) => begin(id)),
 	},
 	search: {
 		name: "Search",

@@ -3,7 +3,7 @@
 /** @type {Promise<typeof import("uplot")>} */
 const loaded = new Promise((resolve, reject) => {
 	const script = document.createElement("script");
-	script.src = "/vendor/uplot/uPlot.iife.min.js";
+	script.src = new URL("../vendor/uplot/uPlot.iife.min.js", import.meta.url).href;
 	script.onload = () => resolve(/** @type {any} */ (window).uPlot);
 	script.onerror = () => reject(new Error("uPlot could not be loaded"));
 	document.head.append(script);

@@ -40,8 +40,8 @@ class Copies:
             files = [] if db is None else archived_files(db, session)
         if files:
             return list(dict.fromkeys((*known, *(Source(file.path, file.subagent) for file in files))))
-        subagents = {subagent for _, subagent in self._events.known(session)} if "/" not in session else set()
-        return [journal_source(session, subagent) for subagent in sorted(subagents)] or list(known)
+        subagents = self._events.subagents(session) if "/" not in session else []
+        return [journal_source(session, subagent) for subagent in subagents] or list(known)
 
     def open(self, path: str) -> int:
         """A descriptor of the transcript or its copy, which is the caller's.
@@ -85,11 +85,11 @@ class Copies:
 
     def _of_events(self, path: str, session: str) -> int:
         subagent = subagent_of(path, session)
-        records = [record for record, of in self._events.known(session) if of == subagent]
-        if not records:
+        newest = self._events.newest(session, subagent)
+        if newest is None:
             raise FileNotFoundError(path)
         with self._lock:
-            key = (path, records[-1])
+            key = (path, newest)
             descriptor = self._open.get(key)
             if descriptor is None:
                 events = self._events.read(session)

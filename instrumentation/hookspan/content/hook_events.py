@@ -11,10 +11,8 @@ from hookspan.journal.records import Records
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
-EVENTS_MAX: Final = 100_000
-"""Of a session that are looked at: a day's work has a tenth of it."""
 PAGE: Final = 500
-"""Of them that are asked for at once where they are read: who takes a session in does so in parts."""
+"""Of a session that are asked for at once where they are read: who takes a session in does so in parts."""
 
 
 class HookEvent(NamedTuple):
@@ -32,15 +30,17 @@ class HookEvents:
         self._folder = paths.journal
         self._records, self._reader = Records(paths), reader
 
-    def known(self, session: str, after: int = 0, limit: int = EVENTS_MAX) -> list[tuple[int, str]]:
-        """Of each event after a record: its record, and whose it is."""
-        after = max(after, self._first() - 1)
-        rows = self._reader.events(after=after, session=session, limit=limit)
-        return [(row.record, row.agent_id) for row in rows]
+    def subagents(self, session: str) -> list[str]:
+        """Whose events there are; empty: the main conversation's."""
+        return sorted(self._reader.whose_records(session, self._first() - 1))
+
+    def newest(self, session: str, subagent: str) -> int | None:
+        """The record of the newest of them."""
+        return self._reader.newest_record(session, subagent, self._first() - 1)
 
     def read(self, session: str, after: int = 0) -> Iterator[HookEvent]:
         """The events after a record."""
-        while known := self.known(session, after, PAGE):
+        while known := self._reader.records(session, max(after, self._first() - 1), PAGE):
             with contextlib.closing(self._records.lines(record for record, _ in known)) as lines:
                 for (record, subagent), line in zip(known, lines, strict=True):
                     if line is not None:

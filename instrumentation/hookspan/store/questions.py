@@ -1,5 +1,7 @@
 """The SQL queries that are asked one by one (`Reader`) or several of one state of the store (the page)."""
 
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -78,3 +80,22 @@ class Questions(ABC):
         order = "ASC" if after is not None else "DESC"
         sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
         return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
+
+    def records(self, session: str, after: int, limit: int) -> list[tuple[int, str]]:
+        """Of a session's events after a record the records, rising, and whose they are (empty: its own)."""
+        where = f"{schema.OF_SESSION} AND record > ?"
+        sql = f"SELECT record, agent_id FROM event WHERE {where} ORDER BY record LIMIT ?"
+        return self._rows(sql, session, after, limit)
+
+    def whose_records(self, session: str, after: int) -> list[str]:
+        """Whose events a session has after a record (empty: its own)."""
+        sql = f"SELECT DISTINCT agent_id FROM event WHERE {schema.OF_SESSION} AND record > ?"
+        return [row[0] for row in self._rows(sql, session, after)]
+
+    def newest_record(self, session: str, agent_id: str, after: int) -> int | None:
+        """The record of the newest event of a session's, or of one of its subagents', after a record."""
+        where = f"{schema.OF_SESSION} AND record > ? AND agent_id = ?"
+        rows = self._rows(
+            f"SELECT record FROM event WHERE {where} ORDER BY record DESC LIMIT 1", session, after, agent_id
+        )
+        return rows[0][0] if rows else None

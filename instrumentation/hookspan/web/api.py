@@ -141,7 +141,7 @@ ENDPOINTS: Final = (
         schemas.SessionSpans,
         (
             Parameter("after", "The `next` of the previous answer."),
-            number("limit", "Maximum number of rows: 10,000 if `brief`, else 2,000.", 1000, 1, sessions.BRIEF_MAX),
+            number("limit", "Maximum number of rows: 20,000 if `brief`, else 2,000.", 1000, 1, sessions.BRIEF_MAX),
             Parameter("trace", "Only spans of this trace."),
             Parameter("span", "Only the span with this id."),
             flag("brief", "Leave out links and events, and attributes but for those that decide how a span looks."),

@@ -35,6 +35,7 @@ from hookspan.web.stream_endpoint import StreamEndpoint
 AGAIN: Final = 1  # seconds after which a database that is held is to be asked again: it is being made, mostly
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
 PAGES: Final = ("/", "/sessions/{id}", "/search", "/friction", "/receipts", "/health", "/log")
+_LASTS: Final = "private, max-age=31536000, immutable"
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <link rel="icon" href="/favicon.svg">
@@ -249,10 +250,11 @@ def _file(files: Files) -> Handler:
 
 
 async def _serve(files: Files, name: str, headers: Headers) -> Response:
-    file: File | None = files.get(name)  # not on a thread: handing it over takes longer
+    # Not on a thread: handing it over takes longer.
+    file: File | None = files.index() if name == INDEX else files.get(name)
     if file is None:
         raise not_found("there is no such page or file")
-    about: dict[str, Any] = {"etag": file.etag, "cache-control": "no-cache"}
+    about: dict[str, Any] = {"etag": file.etag, "cache-control": _LASTS if file.lasts else "no-cache"}
     if file.media_type.startswith("text/html"):
         about["content-security-policy"] = policy(file.hashes)
     if file.etag in headers.get("if-none-match", ""):

@@ -107,6 +107,8 @@ class Wanted(NamedTuple):
     hooks: bool = False
 
 
+START: Final = (-1, -1)
+"""The place before all spans."""
 WORK: Final = Wanted()
 """All but hooks'."""
 
@@ -344,9 +346,12 @@ class Moment(Questions):
         if wanted.span:
             where, values = f"{where} AND span_id = ?", [*values, bytes.fromhex(wanted.span)]
         where = f"WHERE {where} {'' if wanted.hooks else 'AND NOT hook'}"
-        total = self._rows(f"SELECT count(*) FROM {table} {where}", *values)
         sql = f"{select} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
-        return self._rows(sql, *values, *after, limit + 1) if limit else [], total[0][0] if total else 0
+        rows = self._rows(sql, *values, *after, limit + 1) if limit else []
+        if after == START and 0 < len(rows) <= limit:
+            return rows, len(rows)  # these are all
+        total = self._rows(f"SELECT count(*) FROM {table} {where}", *values)
+        return rows, total[0][0] if total else 0
 
     def calls_by(self, session: str, keys: Sequence[str]) -> list[tuple[dict[str, str], float, int]]:
         """A session's model calls by these attributes: those that they have, their cost (USD), how many they are."""

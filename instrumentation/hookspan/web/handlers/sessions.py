@@ -17,13 +17,12 @@ from hookspan.web.activity import MINUTES
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, not_found
-from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment, Selection, Wanted
+from hookspan.web.queries import OPEN_MAX, ORDERS, START, Filter, Match, Moment, Selection, Wanted
 
 EVENTS: Final = 50  # on a session's page
-SPANS_MAX, BRIEF_MAX = 2_000, 10_000  # in an answer: a megabyte and a half, or three
+SPANS_MAX, BRIEF_MAX = 2_000, 20_000  # in an answer: a megabyte and a half, or seven
 _CURSOR: Final = re.compile(r"\A(?:([a-z]{1,19})\.)?([0-9]{1,19})\.([0-9]{1,19})\Z")
 _ID: Final = re.compile(r"\A[0-9a-f]+\Z")
-_START: Final = (-1, -1)
 
 
 def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
@@ -101,7 +100,7 @@ def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
     with context.reader.moment() as moment:
         row = row_of(context, moment, id_)
         state = moment.state(id_)
-        page = moment.spans(id_, _START, arguments["limit"])
+        page = moment.spans(id_, START, arguments["limit"])
         events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
         return schemas.SessionPage(
             now=serializers.ms(now),
@@ -122,7 +121,7 @@ def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
 
 def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
     """GET /sessions/{id}/spans: more of its spans."""
-    content, after = context.content, _START
+    content, after = context.content, START
     if arguments["after"]:
         after = _cursor("after", arguments["after"])
     if arguments["limit"] > SPANS_MAX and not arguments["brief"]:
@@ -190,7 +189,7 @@ def _id(name: str, text: str | None, digits: int) -> str:
 def _cursor(name: str, text: str, order: str | None = None) -> tuple[int, int]:
     """The place that a cursor is of, and of that order if the list has several. Raises a problem, 400."""
     match = _CURSOR.match(text)
-    place = (int(match[2]), int(match[3])) if match else _START
+    place = (int(match[2]), int(match[3])) if match else START
     if match is None or max(place) >> 63 or (match[1] is None) != (order is None):
         raise invalid(f"`{name}` is not a cursor", "use the `next` of the previous answer")
     if match[1] != order:
