@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.agent.machine import event
 from tests.waiting import until
-from tests.web.browser import CLIPBOARD, Visitor, copied, focused, tab_to
+from tests.web.browser import CLIPBOARD, Visitor, copied, focused, release, tab_to
 from tests.web.player import Player, event_is
 from tests.web.site import Play, Site
 
@@ -332,3 +332,23 @@ def test_only_what_matters_of_what_it_does_is_announced(site: Site, visitor: Vis
     page.wait_for_function("() => said.filter(Boolean).at(-1) === 'done, your turn'")
     said = [text for text in page.evaluate("said") if text]
     assert said == ["asks: Bash", "works", "done, your turn"]
+
+
+def test_what_is_told_before_the_page_listens_is_on_it(make_site: Callable[..., Site], visitor: Visitor) -> None:
+    """The session's own questions are answered first, and the stream begins with a later answer."""
+    site, play = make_site(cache_ttl=0), Play()
+    site.append(play.start(), play.submit("go"), *play.tool("make before"))
+    page = visitor.visit(site, "/health")
+    held: list[Route] = []
+    for question in ("**/api/v1/summary", "**/api/v1/sessions?limit=50"):
+        page.route(question, lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given
+    with page.expect_response("**/spans?*") as answered:
+        page.goto(f"{site.url}/sessions/{play.session}", wait_until="commit")
+    assert "make before" in answered.value.text()
+    site.append(*play.tool("make meanwhile"))
+    written(site, play.session, "make meanwhile")
+    for question in ("**/api/v1/summary", "**/api/v1/sessions?limit=50"):
+        release(page, question, held)
+    visitor.loaded(page)
+    expect(page.get_by_role("treeitem", name="make before")).to_be_visible()
+    expect(page.get_by_role("treeitem", name="make meanwhile")).to_be_visible()

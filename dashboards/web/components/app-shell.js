@@ -99,7 +99,7 @@ export class AppShell extends BaseComponent {
 	async #load(page) {
 		let failed = "";
 		try {
-			PAGES[page].begin?.(router.route.id).catch(() => {}); // then the page itself can't be loaded either
+			PAGES[page].begin?.(router.route.id).catch(() => {}); // nor can the page itself be loaded then
 			await loaded(PAGES[page].load);
 		} catch (error) {
 			failed = String(error); // a file that a newer agent no longer has, or no agent

@@ -379,10 +379,12 @@ export class SessionView extends BaseComponent {
 									</h2>
 									${splitBar(split, { delegated })}
 								</section>
-								${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
-									.session=${session.id}
-								></session-cost
-								><session-told .session=${session.id}></session-told>`
+								${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}${
+									feed.settled
+										? html`<session-cost .session=${session.id}></session-cost
+												><session-told .session=${session.id}></session-told>`
+										: nothing
+								}`
 						: session.unhooked
 							? nothing
 							: html`<p class="card empty">No turn yet: it has had no prompt.</p>`

@@ -243,11 +243,9 @@ export class SpanWaterfall extends BaseComponent {
 	#measure() {
 		const { view } = this;
 		if (!view) return;
-		this.size = {
-			view: view.clientHeight || 600,
-			row: view.querySelector(".line")?.getBoundingClientRect().height || this.size.row,
-			axis: this.axis?.clientWidth ?? 600,
-		};
+		const row = view.querySelector(".line")?.getBoundingClientRect().height || this.size.row;
+		const size = { view: view.clientHeight || 600, row, axis: this.axis?.clientWidth ?? 600 };
+		if (String(Object.values(size)) !== String(Object.values(this.size))) this.size = size;
 	}
 
 	/** Scroll to a row: the rows in their box, and the page if the box is not wholly seen. @param {number} index */

@@ -9,7 +9,7 @@ const SOON = 120; // ms from news to asking for turns: what comes together is as
 const EVERY = 1000; // ms between two such questions while news keeps coming
 const MANY = 1000; // spans; from here on drawing them anew costs more than a frame
 const LARGE_EVERY = 300; // ms between two drawings of so many
-const BRIEF = 20_000; // spans an answer: those of a long turn, since a second question costs more than it draws sooner
+const BRIEF = 20_000; // spans an answer: one is enough for a long turn
 const WHOLE = 2000; // with all that is known of them
 
 export class SessionFeed extends EventTarget {
@@ -28,6 +28,8 @@ export class SessionFeed extends EventTarget {
 	loaded = false;
 	/** Whether the spans of what is shown are all there. */
 	complete = false;
+	/** Whether the first of them are there: other questions wait until then. */
+	settled = false;
 	/** How many spans there will be, as far as known. */
 	expected = 0;
 	/** Model calls whose names were asked for. @type {Set<string>} */
@@ -74,7 +76,7 @@ export class SessionFeed extends EventTarget {
 		this.#load();
 	}
 
-	/** From now on the stream is heard: what it told since the answers until now is known to it. */
+	/** From now on the stream is heard, and what it told since the answers. */
 	heard() {
 		this.#isHeard = true;
 		this.#tellSince(this.#oldest);
@@ -236,7 +238,7 @@ export class SessionFeed extends EventTarget {
 				this.#tellSince(page.position);
 				this.#changed();
 			}
-			this.complete = true;
+			this.complete = this.settled = true;
 			this.#listen();
 		} catch (error) {
 			if (!signal.aborted) this.#failed(error, () => this.#fetch());

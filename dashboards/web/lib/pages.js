@@ -4,8 +4,8 @@ import { html } from "lit";
 /** @typedef {import("./router.js").PageName} PageName */
 
 /**
- * What a page is called, what it is made of, how it stands there with the id in its address, and what it asks the agent
- * for while that is loaded.
+ * What a page is called, what it is made of, how it stands there with the id in its address, and what it asks for
+ * meanwhile.
  * @typedef {{name: string, load: () => Promise<unknown>, draw?: (id: string) => unknown, begin?: (id: string) => Promise<unknown>}} Page
  */
 
