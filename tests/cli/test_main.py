@@ -164,6 +164,8 @@ def test_status_of_an_agent_reads_neither_settings_nor_the_store(tmp_path: Path)
         env = {name: value for name, value in machine.env.items() if name in {"HOME", "PATH", "HOOKSPAN_HOME"}}
         heavy = {"hookspan.config", "hookspan.store", "sqlite3", "msgspec", "tempfile", "inspect", "dataclasses"}
         assert not heavy & imported("status", env=env)
+        heavy = {"hookspan.store", "sqlite3", "msgspec", "tempfile", "inspect", "dataclasses", "difflib"}
+        assert not heavy & imported("status", env={**env, "HOOKSPAN_DASHBOARD_PORT": "1"}), "it is compared"
     finally:
         machine.close()
 

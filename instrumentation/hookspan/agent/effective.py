@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from hookspan.agent.client import Client
 from hookspan.config import OPTIONS, Settings, from_snapshot, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record
 from hookspan.values import without_secrets
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Record):
     """A variable that sets `key`, and what to do so that it counts."""
 
     variable: str

@@ -15,6 +15,8 @@ from hookspan.paths import Paths
 from hookspan.values import Number, Text
 
 HIDDEN: Final = "(hidden)"
+NO_SETTINGS: Final = frozenset({"HOOKSPAN_HOME"})
+"""Variables that say where the settings are: to look for what somebody may have meant costs 3 ms."""
 
 
 def load(paths: Paths, env: Mapping[str, str] | None = None) -> Settings:
@@ -38,7 +40,7 @@ def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, s
             if text or (isinstance(option.kind, Text | Number) and option.kind.optional):
                 value = checked(text, option.kind, option.key, variable, secret=option.secret, as_text=True)
                 others.append((option.key, value, variable))
-        elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):
+        elif _may_be_meant(variable) and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):
             more.append(f"`{variable}` is not a setting{near}")
     for key, value, origin in others:
         names = [f"{key}.{name}" for name in value] if key in JOINED else [key]
@@ -54,6 +56,11 @@ def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, s
         locked=locked,
         warnings=(*warnings, *more),
     )
+
+
+def _may_be_meant(variable: str) -> bool:
+    """Whether it looks like a setting's variable."""
+    return variable.startswith("HOOKSPAN_") and variable not in NO_SETTINGS
 
 
 def _joined(
