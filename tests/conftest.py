@@ -20,6 +20,8 @@ import hypothesis
 import pytest
 
 from hookspan.paths import Paths
+from tests import compiled_once
+from tests.cache import cache
 
 CI = os.environ.get("CI") == "true"
 SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where servers are, and not every user looks
@@ -61,7 +63,10 @@ STARTERS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}
 STARTERS |= {"_started_stack", "docker", "fleet", "gateway_compose"}
 # Tests that run one after the other in one process, or alone for a minute. Those that take longest come first, else
 # one worker is at it when all others are done; those that wait stand between those that compute.
-LONG_GROUPS = ("stack", "client", "kill", "gateway", "bench", "walks", "gateway_compose", "readers", "packages")
+LONG_GROUPS = (
+    *("stack", "client", "kill", "gateway", "containers", "bench"),
+    *("walks", "gateway_compose", "readers", "packages"),
+)
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 hypothesis.settings.register_profile(
@@ -82,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )  # what is imported and collected stays: to look at it often took a third of the time
     # Programs built from source are kept where the next run finds them, though tests have another home.
     os.environ.setdefault("HOOKSPAN_TEST_CACHE", str(Path.home() / ".cache" / "hookspan-test"))
+    compiled_once.begin(cache())
     for name, (_, how) in NEEDS.items():
         config.addinivalue_line("markers", f"need_{name}: {how}")
     config.addinivalue_line("markers", "slow: `make check` leaves it out")

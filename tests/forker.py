@@ -9,23 +9,17 @@ as well. Agents that hooks and services start, or that are broken on purpose, ar
 
 A command waits for an agent as long as a test does: its own deadlines are for a machine of one user, and on one that
 runs tests an agent may need longer to start, to answer or to end.
-
-`install` compiles the relay, which takes as long as all else that it does. As with ccache, what a compiler of the
-system has made of the same source is taken from where the tests keep what they build; other compilers are run.
 """
 
 import contextlib
 import ctypes
-import functools
 import gc
-import hashlib
 import importlib
 import json
 import mmap
 import os
 import pkgutil
 import runpy
-import shutil
 import signal
 import socket
 import struct
@@ -43,10 +37,8 @@ import hookspan
 import hookspan.agent.__main__ as agent
 from hookspan.agent import client, exclusive, launch
 from hookspan.cli.demo import outcome
-from hookspan.setup import relay
 
 CHUNK: Final = 1 << 16
-SYSTEM: Final = Path("/usr/bin")  # where the system's compilers are
 CLONE_NEWNS: Final = 0x20000
 CAPABILITIES, CAP_DAC_READ_SEARCH = 0x20080522, 2  # _LINUX_CAPABILITY_VERSION_3
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 4, 8, 35, 14, 47, 2
@@ -62,8 +54,7 @@ def _prepare() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     importlib.import_module("genai_prices")  # which each agent imports at its first model call: most of what that costs
-    run = functools.partial(_run_compiler, Path(sys.argv[2]))
-    vars(relay)["subprocess"] = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
+    runpy.run_path(str(Path(__file__).with_name("compiled_once.py")))["begin"](Path(sys.argv[2]))
     vars(launch)["subprocess"] = SimpleNamespace(Popen=_Agent, DEVNULL=subprocess.DEVNULL)
     _wait_longer()
     gc.freeze()  # a collection in a fork would copy all of it
@@ -81,28 +72,6 @@ def _wait_longer() -> None:
             vars(module)[name] = max(vars(module)[name], PATIENCE)
     for ask in (client.Client.request, client.Client.ask):
         ask.__kwdefaults__["timeout"] = max(ask.__kwdefaults__["timeout"], PATIENCE)
-
-
-def _run_compiler(kept: Path, command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
-    """`subprocess.run` where a relay is made and tried. `kept`: the folder for what was made."""
-    sources = [word for word in command if word.endswith(".c")]
-    if not sources or Path(command[0]).parent != SYSTEM:
-        return subprocess.run(command, **options)  # noqa: PLW1510 - the relay's module says it
-    target = command[command.index("-o") + 1]
-    digest = hashlib.sha256(repr([word for word in command if word != target]).encode())
-    for file in sorted(Path(sources[0]).parent.glob("*.[ch]")):
-        digest.update(file.read_bytes())
-    made = kept / f"relay-{digest.hexdigest()[:16]}"
-    if not made.exists():
-        done = subprocess.run(command, **options)  # noqa: PLW1510 - the same
-        if done.returncode:
-            return done
-        made.parent.mkdir(parents=True, exist_ok=True)
-        fresh = made.with_suffix(f".{os.getpid()}")
-        shutil.copy(target, fresh)
-        fresh.rename(made)  # several may make it
-    shutil.copy(made, target)
-    return subprocess.CompletedProcess(command, 0)
 
 
 # --- A command

@@ -1,7 +1,7 @@
-"""The `stack` fixture: one real backend for all tests that ask for it.
+"""The `stack` fixture: one real backend for all tests that ask for it; the `docker` fixture: a daemon for containers.
 
-Under xdist they all run in one worker (`--dist loadgroup`), so there is one stack and outages disturb nobody else. It
-ends with this folder's tests: idle, its programs take a tenth of a processor.
+Under xdist all that ask for the same run in one worker (`--dist loadgroup`), so there is one of each and outages
+disturb nobody else. Idle, its programs take a tenth of a processor: neither is there while the other's tests run.
 """
 
 import time
@@ -58,8 +58,9 @@ def docker() -> Iterator[Docker]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if {"_started_stack", "docker"} & fixtures:
-            item.add_marker(pytest.mark.xdist_group("stack"))
+        group = {"_started_stack": "stack", "docker": "containers"}
+        for fixture in group.keys() & fixtures:
+            item.add_marker(pytest.mark.xdist_group(group[fixture]))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)
         if "docker" in fixtures:
