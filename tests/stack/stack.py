@@ -32,7 +32,8 @@ COLLECTOR_FILES = programs.ROOT / "collector"
 RUNBOOKS = programs.ROOT / "docs" / "runbooks"
 START_TIMEOUT = 180.0  # s; a start takes 1 s alone and several beside a build
 STOP_TIMEOUT = PATIENCE  # s until a program that ignores SIGTERM is killed
-INTERVAL = "1s"  # of scrapes, host metrics and span metrics: a test shouldn't wait 15 s for its figure
+INTERVAL = "1s"  # of scrapes, rules and span metrics: a test shouldn't wait 15 s for its figure
+HOST_INTERVAL = "5s"  # of host metrics: every second they would be most of what an idle Collector does
 RESOURCE_LABEL = "cost.centre"  # of `[resource]`, as `hookspan stack up` writes it
 HTTP_TIMEOUT = PATIENCE  # s for one question
 DELIVERY = 3 * PATIENCE  # s; a delivery takes 2 s, and up to 20 s more after an outage
@@ -288,9 +289,9 @@ class Stack(Backends):
     def another_collector(self, overlay: Path) -> Program:
         """A Collector with a file that is merged over the configuration, to be ended by `kill`."""
         ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus", "logs")})
-        return self._collector(ports, f"collector-{overlay.stem}", "--config", str(overlay))
+        return self._collector(ports, f"collector-{overlay.stem}", "--config", str(overlay), interval=INTERVAL)
 
-    def _collector(self, ports: Ports, name: str = "collector", *more: str) -> Program:
+    def _collector(self, ports: Ports, name: str = "collector", *more: str, interval: str = HOST_INTERVAL) -> Program:
         return Program(
             name,
             [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml"), *more],
@@ -303,7 +304,7 @@ class Stack(Backends):
                 PROMETHEUS_ENDPOINT=f"http://127.0.0.1:{ports['prometheus']}/api/v1/otlp",
                 LOGS_ENDPOINT=f"http://127.0.0.1:{ports['logs']}/insert/opentelemetry",
                 QUEUE_DIR=self.folder / f"{name}-queue",
-                METRICS_INTERVAL=INTERVAL,
+                METRICS_INTERVAL=interval,
                 OTEL_RESOURCE_ATTRIBUTES="host.name=test-host",
             ),
             folder=self.folder,

@@ -1,6 +1,7 @@
 """Rules and alerts: each fires when it should and not else, has a page that says what to do, and reaches Discord."""
 
 import json
+import os
 import re
 import subprocess
 import urllib.request
@@ -59,7 +60,11 @@ def cases() -> list[tuple[str, bool]]:
 def test_every_case_of_every_rule_holds():
     files = [str(file) for file in sorted(CASES.glob("*.test.yml"))]
     done = subprocess.run(
-        [str(programs.binary("promtool")), "test", "rules", *files], capture_output=True, text=True, check=False
+        [str(programs.binary("promtool")), "test", "rules", *files],
+        env=os.environ | {"GOGC": "400"},  # else it looks for garbage for a quarter of the time
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
