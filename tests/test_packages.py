@@ -1,23 +1,27 @@
 """What the packages hold, to the file, and that they install and work; `make wheels-check` does it at length."""
 
+import hashlib
 import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from hookspan import __version__
+from tests.cache import cache
 from tests.conformance.build import compile_relay
+from tests.test_supply import entries
 
 ROOT = Path(__file__).parents[1]
 INFO = f"hookspan-{__version__}"
 STACK = ("collector", "dashboards/grafana", "dashboards/web", "docker-compose.yml", "docs/runbooks", "hooks")
 PLATFORM = "manylinux_2_17_x86_64.musllinux_1_1_x86_64"
 
-# One process builds and installs: the builders share a folder, and pip downloads once.
+# One process builds and installs: the builders share a folder.
 pytestmark = [pytest.mark.xdist_group("packages"), pytest.mark.need_cc]
 
 
@@ -29,6 +33,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packed = {"HOOKSPAN_RELAY": str(compile_relay()), "HOOKSPAN_RELAY_PLATFORM": PLATFORM}
     for kinds, env in ((["-t", "sdist", "-t", "wheel"], {}), (["-t", "wheel"], packed)):
         subprocess.run([*build, *kinds], cwd=ROOT, env=os.environ | env, capture_output=True, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheels() -> Path:
+    """What `requirements.lock` has and what builds, to be found by pip: to read its index takes most of its time."""
+    lock = ROOT / "requirements.lock"
+    folder = cache() / f"wheels-{hashlib.sha256((ROOT / 'requirements-dev.lock').read_bytes()).hexdigest()[:16]}"
+    if not folder.exists():
+        builder = f"hatchling=={entries('requirements-dev.lock')['hatchling'][0]}"
+        with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+            fresh = Path(scratch) / "wheels"
+            for what in (["--no-deps", "-r", str(lock)], [builder]):
+                command = [sys.executable, "-m", "pip", "download", "-q", "-d", str(fresh), *what]
+                subprocess.run(command, capture_output=True, check=True)
+            fresh.rename(folder)
     return folder
 
 
@@ -74,10 +94,11 @@ def test_a_platforms_wheel_holds_the_relay_too(built: Path):
     ],
     ids=["a platform's wheel by uv", "the sdist by pip"],
 )
-def test_it_installs_and_works_without_a_network(by: str, name: str, made: str, built: Path):
+def test_it_installs_and_works_without_a_network(by: str, name: str, made: str, built: Path, wheels: Path):
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = [sys.executable, "packaging/check.py", str(built / name), "--by", by, "--python", python]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+    found = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    done = subprocess.run(command, cwd=ROOT, env=found, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Python {python}" in done.stdout
     assert made in done.stdout

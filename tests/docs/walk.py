@@ -35,6 +35,20 @@ FLUSH: Final = re.compile(r"(hookspan flush)( --wait \S+)?")
 PATIENT: Final = r"\1 --wait 120s"  # than pages say: other tests have the machine, too
 STARTING: Final = ("is not ready after", "another process has been starting the agent")
 """What commands say of an agent that comes up more slowly than they wait for it: then they are typed again."""
+CC: Final = """#!/bin/sh
+for word; do
+    case $before in
+    -o) target=$word ;;
+    *) case $word in *.c) folder=${word%/*} ;; *) words="$words $word" ;; esac ;;
+    esac
+    before=$word
+done
+made=KEPT/relay-$({ echo "$words"; cat "$folder"/*.c; } | sha256sum | cut -c-16)
+[ ! -e "$made" ] || exec cp "$made" "$target"
+/usr/bin/cc "$@" || exit
+[ ! -w KEPT ] || { cp "$target" "$made.$$" && mv "$made.$$" "$made"; }
+"""
+"""The compiler of commands that are started, as `tests/compiled_once.py` is that of commands that are forked."""
 SUDO: Final = '#!/bin/sh\nexec "$@"\n'  # the tests that need it run as root
 
 
@@ -53,7 +67,13 @@ def repository(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
     identity = ["-c", "user.name=u", "-c", "user.email=u@example.invalid"]
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "The tree"]):
+    unpacked = (["config", "core.compression", "0"], ["config", "pack.window", "0"])  # each clone would pay for it
+    for words in (
+        ["init", "-q", "-b", "main"],
+        *unpacked,
+        ["add", "-A"],
+        [*identity, "commit", "-q", "-m", "The tree"],
+    ):
         done = run(["git", *words], cwd=folder)
         assert done.returncode == 0, done.stderr
     return folder
@@ -65,8 +85,9 @@ def prepare(home: Home, tree: Path | None = None) -> Home:
     programs.mkdir(parents=True)
     (programs / "claude").symlink_to(executable())
     (programs / "pipx").symlink_to(Path(sys.executable).with_name("pipx"))
-    (programs / "sudo").write_text(SUDO)
-    (programs / "sudo").chmod(0o755)
+    for name, text in (("sudo", SUDO), ("cc", CC.replace("KEPT", shlex.quote(str(cache()))))):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
     home.env["PATH"] = f"{programs}:{home.env['PATH']}"
     home.env |= {name: value for name, value in os.environ.items() if NETWORK.match(name)}
     home.env["PIP_CACHE_DIR"] = home.env["UV_CACHE_DIR"] = str(cache() / "packages")
