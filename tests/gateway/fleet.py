@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hookspan.cli.stack import owners
+from tests.gateway.classes import Classes
 from tests.ports import Ports
 from tests.stack import programs, stack
 from tests.stack.stack import Backends, Program
@@ -104,7 +105,8 @@ class Fleet(Backends):
         self.tokens.write_text(f"{ANOTHER_TOKEN} team=rivals user.id=4f2a of another team\n{TOKEN} team=cart\n")
         self.owners = folder / "owners.yaml"
         self.owners.write_text(owners.for_gateway(owners.read(self.tokens.read_text())))
-        self.kafka = self._kafka("" if measured else ONE_COMPILER)
+        self._classes = Classes(folder / "classes")
+        self.kafka = self._kafka("" if measured else f"{ONE_COMPILER} {self._classes.option()}")
         self.jaeger = self._jaeger()
         self.metrics = self._victoria_metrics()
         self.log_store = stack.victoria_logs(folder, self.ports["logs"], env=self.environment(), group=self.group)
@@ -148,11 +150,16 @@ class Fleet(Backends):
 
     def close(self) -> None:
         """End all programs at once; nobody needs their data any more."""
+        new = self._classes.is_missing and self._has_topics  # all that it runs was run
+        if new:
+            self.kafka.stop()
         for program in [*self.programs, *self._others]:
             program.kill()
         if self._reaper.stdin:
             self._reaper.stdin.close()
         self._reaper.wait()
+        if new:
+            self._classes.keep()
 
     def other(self, program: Program) -> Program:
         """A further program, started, that ends with the fleet."""
@@ -182,7 +189,9 @@ class Fleet(Backends):
         broker = f"127.0.0.1:{self.ports['kafka']}"
         done = subprocess.run(
             [str(programs.binary("kafka")), f"org.apache.kafka.tools.{name}", "--bootstrap-server", broker, *arguments],
-            env=self.environment(KAFKA_JAVA=f"{ONE_COMPILER} -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
+            env=self.environment(
+                KAFKA_JAVA=f"{ONE_COMPILER} {self._classes.option()} -Dorg.slf4j.simpleLogger.defaultLogLevel=error"
+            ),
             capture_output=True,
             text=True,
             check=False,
@@ -267,7 +276,12 @@ class Fleet(Backends):
         kafka = str(programs.binary("kafka"))
         form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
         form += ["--add-scram", f"SCRAM-SHA-512=[name={KAFKA_USER},password={KAFKA_PASSWORD}]"]
-        subprocess.run(form, env=self.environment(KAFKA_JAVA=ONE_COMPILER), capture_output=True, check=True)
+        subprocess.run(
+            form,
+            env=self.environment(KAFKA_JAVA=f"{ONE_COMPILER} {self._classes.option()}"),
+            capture_output=True,
+            check=True,
+        )
         return Program(
             "kafka",
             [kafka, "kafka.Kafka", str(properties)],
