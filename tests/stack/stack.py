@@ -33,7 +33,7 @@ RUNBOOKS = programs.ROOT / "docs" / "runbooks"
 START_TIMEOUT = 180.0  # s; a start takes 1 s alone and several beside a build
 STOP_TIMEOUT = PATIENCE  # s until a program that ignores SIGTERM is killed
 INTERVAL = "1s"  # of scrapes, rules and span metrics: a test shouldn't wait 15 s for its figure
-HOST_INTERVAL = "5s"  # of host metrics: every second they would be most of what an idle Collector does
+SELDOM = "5s"  # of host metrics, and rules that read a week: each second they would be most of what idle programs do
 RESOURCE_LABEL = "cost.centre"  # of `[resource]`, as `hookspan stack up` writes it
 HTTP_TIMEOUT = PATIENCE  # s for one question
 DELIVERY = 3 * PATIENCE  # s; a delivery takes 2 s, and up to 20 s more after an outage
@@ -291,7 +291,7 @@ class Stack(Backends):
         ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus", "logs")})
         return self._collector(ports, f"collector-{overlay.stem}", "--config", str(overlay), interval=INTERVAL)
 
-    def _collector(self, ports: Ports, name: str = "collector", *more: str, interval: str = HOST_INTERVAL) -> Program:
+    def _collector(self, ports: Ports, name: str = "collector", *more: str, interval: str = SELDOM) -> Program:
         return Program(
             name,
             [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml"), *more],
@@ -388,7 +388,7 @@ def impatient_rules(folder: Path) -> None:
     """Write the rules there; a group that is evaluated every five minutes would be waited for."""
     folder.mkdir()
     for file in (COLLECTOR_FILES / "rules").glob("*.yml"):
-        (folder / file.name).write_text(file.read_text().replace("interval: 5m", f"interval: {INTERVAL}"))
+        (folder / file.name).write_text(file.read_text().replace("interval: 5m", f"interval: {SELDOM}"))
 
 
 def alertmanager(
