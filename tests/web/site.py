@@ -26,14 +26,21 @@ STEP = 0.2  # seconds that one look at the journal's end may take
 class Site:
     """A machine of its own whose agent is up. `dashboard` are settings of that section; `prepare` comes before it.
 
-    `settings` are those of other sections, as TOML.
+    `settings` are those of other sections, as TOML; `env` are variables of all that is called there.
     """
 
     def __init__(
-        self, folder: Path, *, prepare: Callable[[Paths], None] | None = None, settings: str = "", **dashboard: Any
+        self,
+        folder: Path,
+        *,
+        prepare: Callable[[Paths], None] | None = None,
+        settings: str = "",
+        env: Mapping[str, str] | None = None,
+        **dashboard: Any,
     ) -> None:
         lines = [f"{name} = {json.dumps(value)}" for name, value in {"port": 0, **dashboard}.items()]
         self.machine = Machine(folder, settings="\n".join(["[dashboard]", *lines, settings])).install()
+        self.machine.env |= env or {}
         self._agent = Client(self.machine.paths)  # as the command line has it, without a process for each question
         self._clients: list[httpx2.Client] = []
         with contextlib.ExitStack() as undo:
