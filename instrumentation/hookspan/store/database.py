@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 COMPANIONS: Final = ("-wal", "-shm")
 
 WRITER_CACHE: Final = 16 << 10  # KiB; holds the inner pages of the indexes on random ids at a million spans
-READER_CACHE: Final = 4 << 10  # KiB for each connection
+READER_CACHE: Final = 1 << 10  # KiB for each connection; what is in it goes with each commit
 CHECKPOINT: Final = 4_000  # pages, 16 MiB: one fsync for about twenty full batches
 WAL_LIMIT: Final = 64 << 20  # bytes to which the WAL is cut back after a long reader made it grow
 BUSY: Final = 5.0  # seconds that a connection waits for a lock
