@@ -70,6 +70,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rendered, Render
     return default, everything
 
 
+@pytest.mark.xdist_group("kubernetes")  # its schemas' reader takes 2 s to import
 def test_every_field_is_one_that_kubernetes_has(rendered: tuple[Rendered, Rendered]):
     import kubernetes_validate  # noqa: PLC0415 - it takes seconds, and every run of any test collects this file
 

@@ -130,6 +130,7 @@ def test_a_teams_own_folder_builds_and_holds_no_secret():
         assert {"secretRef": {"name": "hookspan-kafka"}} in collector["envFrom"]
 
 
+@pytest.mark.xdist_group("kubernetes")  # its schemas' reader takes 2 s to import
 @pytest.mark.need_go
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
