@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -52,9 +53,9 @@ Index = TypeVar("Index", bound=LineIndex)
 class LineIndexes(Generic[Index]):
     """Those of the files that were asked for last, each made anew for a file that was replaced or cut."""
 
-    def __init__(self, kept: int, opener: Callable[[str], int] = open_regular) -> None:
-        """`opener`: gives a descriptor of a file by its path."""
-        self._kept, self._opener = kept, opener
+    def __init__(self, kept: int, opener: Callable[[str], int] = open_regular, most: float = math.inf) -> None:
+        """`opener`: gives a descriptor of a file by its path. `most`: bytes of all these files but the newest one."""
+        self._kept, self._opener, self._most = kept, opener, most
         self._indexes: OrderedDict[tuple[str, str], Index] = OrderedDict()
 
     def of(self, path: str, make: Callable[[], Index], part: str = "") -> Index:
@@ -73,9 +74,13 @@ class LineIndexes(Generic[Index]):
                 index = self._indexes[path, part] = make()
                 index.identity = identity
             self._indexes.move_to_end((path, part))
-            while len(self._indexes) > self._kept:
-                self._indexes.popitem(last=False)
             index.grow(descriptor)
+            self._bound()
         finally:
             os.close(descriptor)
         return index
+
+    def _bound(self) -> None:
+        size = sum(index.offset for index in self._indexes.values())
+        while len(self._indexes) > self._kept or (size > self._most and len(self._indexes) > 1):
+            size -= self._indexes.popitem(last=False)[1].offset

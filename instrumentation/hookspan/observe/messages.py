@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -33,6 +34,8 @@ from .line_index import CHUNK, LineIndex, LineIndexes, Place
 from .transcript_paths import Roots, Source, in_journal, sources_of
 
 FILES_KEPT: Final = 32
+BYTES_KEPT: Final = 128 << 20
+"""Of transcripts whose indexes are kept: that of 10,000 calls, which takes 12 MB of memory, has 7 MB or far more."""
 """Transcripts of which it is remembered where what stands: 200 bytes a message."""
 _RESULT_OF: Final = re.compile(rb'"(?:tool_use_id|call_id|toolCallId|id)"\s?:\s?"([^"]{1,256})"')
 LABEL_MOST: Final = 160
@@ -94,16 +97,17 @@ class Transcript(LineIndex):
         """Keep where its messages are."""
         for part, message in enumerate(self._reader.feed(data, place.offset)):
             self.numbers[message.id] = len(self.entries)
-            self.entries.append(Entry(place, part, message.kind, message.turn, message.failed, message.call))
+            turn, tool = sys.intern(message.turn), sys.intern(message.tool)  # of each message another copy otherwise
+            self.entries.append(Entry(place, part, message.kind, turn, message.failed, message.call))
             text = ""
             if message.kind == "call":
                 about = label(message.text)
-                self.calls[message.tool_call] = (message.tool, about)
+                self.calls[message.tool_call] = (tool, about)
                 text = f"{message.tool}: {about}" if about else message.tool
             elif message.kind == "answer" and message.text.strip():
                 text = label(message.text)
             if message.call:
-                self._say(message.call, message.turn, message.kind, text)
+                self._say(message.call, turn, message.kind, text)
             elif self._names_later and message.role == "assistant":
                 self._unnamed[message.id] = (message.kind, text)
         if answer := self._reader.answered:
@@ -144,7 +148,7 @@ class SessionMessages:
         """
         self._reader, self._roots, self.opener, self._elsewhere = reader, roots, opener, elsewhere
         self._lock = threading.Lock()
-        self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT, opener)
+        self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT, opener, BYTES_KEPT)
 
     def sources(self, session: str) -> list[Source]:
         """Its conversations, the main one first; their files may have been deleted."""
