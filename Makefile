@@ -21,9 +21,9 @@ check: .venv/installed-dev
 	$(PYTEST) -n 4 -m "not slow" $(T)
 
 # Every test, or a part: `make test T=tests/store`. Tests that need what this machine lacks are left out and named at the
-# end; with CI=true they fail. Tests wait more than they compute, so there are four workers for two cores.
+# end; with CI=true they fail. Tests wait more than they compute, so there are six workers for two cores.
 test: .venv/installed-dev $(if $(filter true,$(CI)),test-deps)
-	$(PYTEST) -n 4 $(T)
+	$(PYTEST) -n 6 $(T)
 
 # The system packages that the tests use (Debian and Ubuntu; asks sudo unless root), Codex (424 MB) and Copilot CLI.
 test-deps:
@@ -170,7 +170,7 @@ dashboards/node_modules/installed: dashboards/package-lock.json
 	touch $@
 
 # By uv, which takes seconds where pip takes a minute; its own version and hashes are the lock's. At last what tests import
-# is compiled, which else each of their four workers did.
+# is compiled, which else each of their workers did.
 .venv/installed-dev: pyproject.toml requirements-dev.lock
 	$(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > .venv/uv.lock

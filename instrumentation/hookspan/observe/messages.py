@@ -34,9 +34,9 @@ from .line_index import CHUNK, LineIndex, LineIndexes, Place
 from .transcript_paths import Roots, Source, in_journal, sources_of
 
 FILES_KEPT: Final = 32
-BYTES_KEPT: Final = 128 << 20
-"""Of transcripts whose indexes are kept: that of 10,000 calls, which takes 12 MB of memory, has 7 MB or far more."""
 """Transcripts of which it is remembered where what stands: 200 bytes a message."""
+BYTES_KEPT: Final = 128 << 20
+"""Of these transcripts: that of 10,000 calls has 7 MB or far more; where what stands in it takes 12 MB of memory."""
 _RESULT_OF: Final = re.compile(rb'"(?:tool_use_id|call_id|toolCallId|id)"\s?:\s?"([^"]{1,256})"')
 LABEL_MOST: Final = 160
 """Characters of what a model call is named by where it called several tools."""
