@@ -67,6 +67,8 @@ LONG_GROUPS = (
     *("stack", "client", "kill", "gateway", "containers", "bench"),
     *("walks", "gateway_compose", "readers", "packages"),
 )
+# Where CI has its temporary files if there is ROOM (bytes): a twentieth less of a processor.
+MEMORY, ROOM = Path("/dev/shm"), 8 << 30
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 hypothesis.settings.register_profile(
@@ -79,7 +81,18 @@ hypothesis.settings.register_profile("fuzz", hypothesis.settings.get_profile("ho
 hypothesis.settings.load_profile("hookspan")
 
 
+def _is_roomy(folder: Path) -> bool:
+    """Whether temporary files may be there, programs too."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize > ROOM and not found.f_flag & os.ST_NOEXEC
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if CI and _is_roomy(MEMORY):
+        os.environ.setdefault("TMPDIR", str(MEMORY))  # workers have it, too
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the background; all that it starts would, too
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +64,61 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, di
         yield site, shown
 
 
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """One browser for a module: playwright's loop would be in the way of other modules' `asyncio.run`."""
-    from tests.web.browser import chromium  # noqa: PLC0415 - only where a test uses a browser
+class _Kept:
+    """The browser of a process, until another file has a test without: it would be in the way of `asyncio.run` there.
 
-    # A visitor's pages share a process, which takes as much to start as a page to draw. What draws without a graphics
-    # card needs none of its own: a tenth less of a processor.
-    with chromium("--process-per-site", "--in-process-gpu") as browser:
-        yield browser
+    A browser and its driver take as much of a processor to start as two pages.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._browser: Browser | None = None
+        self._last: Path | None = None
+
+    def of(self, path: Path) -> "Browser":
+        """For the tests of a file."""
+        from tests.web.browser import chromium  # noqa: PLC0415 - only where a test uses a browser
+
+        self._last = path
+        if self._browser is None or not self._browser.is_connected():
+            self.close()
+            # A visitor's pages share a process, which takes as much to start as a page to draw. What draws without a
+            # graphics card needs none of its own: a tenth less of a processor.
+            self._browser = self._stack.enter_context(chromium("--process-per-site", "--in-process-gpu"))
+        return self._browser
+
+    def close(self) -> None:
+        """No browser any more."""
+        self._browser = None
+        self._stack.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item.path != self._last and "chromium" not in getattr(item, "fixturenames", ()):
+            self.close()
+
+    def pytest_unconfigure(self) -> None:
+        self.close()
+
+
+KEPT = pytest.StashKey[_Kept]()
+
+
+@pytest.fixture(scope="module")
+def chromium(request: pytest.FixtureRequest) -> "Browser":
+    """A browser, which other files may have used."""
+    stash = request.config.stash
+    if KEPT not in stash:
+        stash[KEPT] = _Kept()
+        request.config.pluginmanager.register(stash[KEPT])
+    return stash[KEPT].of(request.path)
+
+
+@pytest.fixture(scope="module")
+def no_browser(request: pytest.FixtureRequest) -> None:
+    """None is kept, so that another one can be started."""
+    if KEPT in request.config.stash:
+        request.config.stash[KEPT].close()
 
 
 @pytest.fixture

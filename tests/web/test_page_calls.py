@@ -28,7 +28,7 @@ document.dispatchEvent(new Event("visibilitychange"));
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(no_browser: None) -> Iterator[Browser]:
     """The whole browser: the shell has no notifications."""
     with browser.chromium(programs=["chromium"]) as whole:
         yield whole
