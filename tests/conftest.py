@@ -93,6 +93,7 @@ def _is_roomy(folder: Path) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if CI and _is_roomy(MEMORY):
         os.environ.setdefault("TMPDIR", str(MEMORY))  # workers have it, too
+        tempfile.tempdir = None  # which may have been asked for before
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the background; all that it starts would, too
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(

@@ -133,6 +133,10 @@ class _Growing:
                 file.write(line)
             os.utime(path, ns=(at, at))
 
+    def is_over(self) -> bool:
+        """Whether all of it is written: a client whose transcripts still grow is not gone."""
+        return not self._pending
+
 
 def lines_of(name: str, root: Path) -> list[bytes]:
     """The recording's journal lines, its home folder moved to `root`."""
@@ -179,7 +183,8 @@ def play(
         now += TICK
         growing.until(now)
         take(watch.step(now, played.state))
-        take(gone_clients(name, played.state, now))
+        if growing.is_over():
+            take(gone_clients(name, played.state, now))
     return played
 
 
