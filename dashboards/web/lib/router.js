@@ -98,7 +98,7 @@ export function parse(pathname, search = "") {
 	const query = { ...PARAMETERS[page] };
 	for (const name of Object.keys(query)) {
 		const value = given.get(name);
-		const allowed = ALLOWED[name];
+		const allowed = name === "until" && page !== "now" ? undefined : ALLOWED[name]; // a day there, else milliseconds
 		const isAllowed =
 			typeof allowed === "function" ? allowed : (/** @type {string} */ one) => allowed?.includes(one) ?? true;
 		if (value !== null && isAllowed(value)) query[name] = value;
