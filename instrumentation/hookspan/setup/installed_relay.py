@@ -18,18 +18,16 @@ PYTHON_SOURCES: Final = ("main.py", "relay.py")
 """The relay in Python: what starts it, and itself."""
 
 
-def source_of(relay: Path) -> str:
-    """SHA-256 of what this version makes such a relay from."""
-    import hashlib  # noqa: PLC0415 - 2 ms that nobody pays who has no relay of ours
-
+def source_of(relay: Path) -> bytes:
+    """What this version makes such a relay from."""
     sources = PYTHON_SOURCES if relay.suffix == ".py" else C_SOURCES
-    return hashlib.sha256(b"".join((assets.root() / "hooks" / name).read_bytes() for name in sources)).hexdigest()
+    return b"".join((assets.root() / "hooks" / name).read_bytes() for name in sources)
 
 
 def is_newest(paths: Paths, relay: Path) -> bool:
     """Whether an installed relay is this version's; an older hookspan did not note what its own was made from."""
     try:
-        return paths.relay_source.read_text(encoding="ascii", errors="replace") == source_of(relay)
+        return paths.relay_source.read_bytes() == source_of(relay)
     except FileNotFoundError:
         return False
 

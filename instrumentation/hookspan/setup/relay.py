@@ -82,7 +82,7 @@ class Relay(Record):
                         file.unlink()
                     atomic.write(file, data, mode=mode)
             if not is_newest(paths, self.target):
-                atomic.write(paths.relay_source, source_of(self.target).encode(), mode=0o600)
+                atomic.write(paths.relay_source, source_of(self.target), mode=0o600)
         except OSError as error:
             raise UserError(f"can't write `{self.target}`: {error.strerror}") from error
         return changed
