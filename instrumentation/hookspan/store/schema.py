@@ -538,7 +538,7 @@ FIRST_PROMPT: Final = (
 TITLE: Final = f"CASE WHEN session.title <> '' THEN session.title ELSE {FIRST_PROMPT} END"
 """What a session is called, wherever it is shown: the client's title, else the first prompt."""
 SELECT_SESSION: Final = f"SELECT {', '.join({'title': TITLE}.get(name, name) for name in SESSION_FIELDS)} FROM session"
-_CONVERTED: Final = [(name, kind) for name, kind in _SESSION_TYPES.items() if kind not in {str, int}]
+_CONVERTED: Final = [(place, kind) for place, kind in enumerate(_SESSION_TYPES.values()) if kind not in {str, int}]
 
 
 def missing_columns(db: sqlite3.Connection) -> list[str]:
@@ -570,10 +570,10 @@ def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:
 
 def read_session(row: Sequence[Any]) -> SessionRow:
     """From what SELECT_SESSION gave."""
-    fields = dict(zip(SESSION_FIELDS, row, strict=True))
-    for name, kind in _CONVERTED:
-        fields[name] = kind(fields[name])
-    return SessionRow(**fields)
+    values = list(row)
+    for place, kind in _CONVERTED:
+        values[place] = kind(values[place])
+    return SessionRow(*values)
 
 
 # --- Metric series

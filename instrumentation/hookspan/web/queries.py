@@ -73,10 +73,26 @@ class Filter(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The sessions that a filter lets through, as the condition of a statement."""
+    """The sessions that a filter lets through: their newest event was in a time, and a condition holds."""
 
-    where: str
-    values: tuple[str | int, ...]
+    since: int
+    until: int
+    condition: str = ""
+    bound: tuple[str | int, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """All of it as the condition of a statement, with these `values`."""
+        return f"last >= ? AND last < ?{self.condition}"
+
+    @property
+    def values(self) -> tuple[str | int, ...]:
+        """What is bound to it."""
+        return self.since, self.until, *self.bound
+
+    def between(self, since: int, until: int) -> Selection:
+        """Those of them whose newest event was in that time, too: one range, since of two SQLite reads the first."""
+        return self._replace(since=max(since, self.since), until=min(until, self.until))
 
 
 class Sum(NamedTuple):
@@ -192,22 +208,23 @@ class Moment(Questions):
 
         `content`: whether the user's texts are looked at, too: titles and first prompts.
         """
-        where, values = ["last >= ?", "last < ?"], list[str | int]((wanted.since, wanted.until))
-        for column in ("project", "branch", "agent"):
-            if value := getattr(wanted, column):
-                where.append(f"{column} = ?")
-                values.append(value)
+        columns = [column for column in ("project", "branch", "agent") if getattr(wanted, column)]
+        selection = Selection(
+            wanted.since,
+            wanted.until,
+            "".join(f" AND {column} = ?" for column in columns),
+            tuple(getattr(wanted, column) for column in columns),
+        )
         if not wanted.words or self._db is None:
-            return Selection(" AND ".join(where), tuple(values))
+            return selection
         # SQLite knows upper and lower case of ASCII alone.
         self._db.create_function("holds", 2, _holds, deterministic=True)
         texts = [*_SEARCHED, *(("session.title", schema.FIRST_PROMPT) if content else ())]
         text = " || ' ' || ".join(texts)
-        where.append(f"holds({text}, ?)")
         words = "\n".join(word.casefold() for word in wanted.words)
-        sql = f"SELECT json_group_array(session) FROM session WHERE {' AND '.join(where)}"
-        ((found,),) = self._rows(sql, *values, words)
-        return Selection("session IN (SELECT value FROM json_each(?))", (found,))
+        sql = f"SELECT json_group_array(session) FROM session WHERE {selection.where} AND holds({text}, ?)"
+        ((found,),) = self._rows(sql, *selection.values, words)
+        return selection._replace(condition=" AND session IN (SELECT value FROM json_each(?))", bound=(found,))
 
     def by_phase(self, selection: Selection) -> dict[str, Sum]:
         """What they come to in each phase."""
@@ -222,9 +239,9 @@ class Moment(Questions):
 
     def sum_between(self, selection: Selection, since: int, until: int) -> Sum:
         """What those of them come to that have ended, and whose newest event was in a time (Unix nanoseconds)."""
-        where = f"{selection.where} AND NOT {_GOES_ON} AND last >= ? AND last < ?"
-        sql = f"SELECT count(*), coalesce(sum(cost_nano), 0) FROM session WHERE {where}"
-        return Sum(*(self._rows(sql, *selection.values, since, until) or [(0, 0)])[0])
+        within = selection.between(since, until)
+        sql = f"SELECT count(*), coalesce(sum(cost_nano), 0) FROM session WHERE {within.where} AND NOT {_GOES_ON}"
+        return Sum(*(self._rows(sql, *within.values) or [(0, 0)])[0])
 
     def find(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -73,10 +74,10 @@ _CONVERTERS: Final[Mapping[Conversion, Callable[[Any], Any]]] = {
 _SHOWN: Final = [
     (name, field.api or name, field.conversion) for name, _, field in session_fields.fields() if field.api is not None
 ]
-_COPIED: Final = [(name, api) for name, api, conversion in _SHOWN if conversion not in _CONVERTERS]
-_CONVERTED: Final = [(name, api, _CONVERTERS[how]) for name, api, how in _SHOWN if how in _CONVERTERS]
-_HIDDEN: Final = {api: "" for _, api, conversion in _SHOWN if conversion is Conversion.CONTENT}
-"""The user's texts, where they are not shown."""
+_copied: Final = operator.attrgetter(*(name for name, _, _ in _SHOWN))
+_CONVERTED: Final = [(place, _CONVERTERS[how]) for place, (_, _, how) in enumerate(_SHOWN) if how in _CONVERTERS]
+_HIDDEN: Final = [place for place, (_, _, how) in enumerate(_SHOWN) if how is Conversion.CONTENT]
+"""Where the user's texts are, for when they are not shown."""
 
 
 def ns(milliseconds: int) -> int:
@@ -203,7 +204,7 @@ def session(
     window = row.context_window or (LONG_WINDOW if long else WINDOW)
     waits = row.phase in WAITING
     return schemas.Session(
-        **_copied(row, content=content),
+        *_shown(row, content=content),
         state=row.phase.value,
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
@@ -247,11 +248,14 @@ def _collision(row: SessionRow, *, content: bool) -> schemas.Collision | None:
     )
 
 
-def _copied(row: SessionRow, *, content: bool) -> dict[str, Any]:
-    """What is copied from the row, as the catalogue says."""
-    copied = {api: getattr(row, name) for name, api in _COPIED}
-    converted = {api: convert(getattr(row, name)) for name, api, convert in _CONVERTED}
-    return copied | converted | ({} if content else _HIDDEN)
+def _shown(row: SessionRow, *, content: bool) -> list[Any]:
+    """What is copied from the row, as the catalogue says, in the order of `schemas.Session`."""
+    values = list(_copied(row))
+    for place, convert in _CONVERTED:
+        values[place] = convert(values[place])
+    for place in () if content else _HIDDEN:
+        values[place] = ""
+    return values
 
 
 def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:

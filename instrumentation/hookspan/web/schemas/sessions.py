@@ -35,7 +35,7 @@ def _copied_fields() -> list[tuple[str, Any]]:
 if TYPE_CHECKING:
     _CopiedFields = msgspec.Struct
 else:
-    _CopiedFields = msgspec.defstruct("_CopiedFields", _copied_fields(), kw_only=True)
+    _CopiedFields = msgspec.defstruct("_CopiedFields", _copied_fields())
 
 
 class Option(msgspec.Struct, kw_only=True):
