@@ -35,6 +35,7 @@ TEXT_MAX: Final = 64 << 10
 LEVEL, MEMORY = 6, 6  # of zlib: less memory to begin with is a third of the time, and no byte more
 PACK_FROM: Final = 160
 """Characters of a text from which it is packed."""
+CACHE: Final = 4 << 10  # KiB of pages of the connection that writes
 BATCH: Final = 2_000
 """Rows that a prune deletes in one transaction."""
 
@@ -191,6 +192,7 @@ class ContentDb:
         db = open_writer(paths.content_db, application=APPLICATION, migrations=MIGRATIONS)
         try:
             db.execute("PRAGMA secure_delete = ON")
+            db.execute(f"PRAGMA cache_size = -{CACHE}")
             self = cls(paths.content_db, db)
             self._see_to_version()
         except BaseException:
