@@ -69,7 +69,7 @@ def sums(found: Iterable[Increment]) -> Told:
     """What the increments of a fold come to."""
     made = Sums()
     for increment in found:
-        made.find(increment, 0).add(increment)
+        made.find(increment, 0).add([increment])
     return series(made)
 
 

@@ -118,7 +118,7 @@ def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> li
     sums = Sums()
     for one in found:
         for increment in one.played.increments:
-            sums.find(increment, increment.at).add(increment)
+            sums.find(increment, increment.at).add([increment])
     points = [Point.of(one, None) for one in sums]
     series = sum(map(series_of, points))
     bodies = []

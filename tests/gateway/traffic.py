@@ -91,7 +91,7 @@ def _points(found: list[day.Recording]) -> list[Point]:
     """What is exported of the sums of these."""
     sums = Sums()
     for increment in (increment for one in found for increment in one.played.increments):
-        sums.find(increment, increment.at).add(increment)
+        sums.find(increment, increment.at).add([increment])
     return [Point.of(one, None) for one in sums if one.instrument not in REPEATED]
 
 

@@ -204,7 +204,7 @@ def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[
     increment, change = next(increments), next(changes)
     for at in times(now):
         while increment is not None and increment.at <= at:
-            sums.find(increment, increment.at).add(increment)
+            sums.find(increment, increment.at).add([increment])
             increment = next(increments)
         while change is not None and change[0] <= at:
             phases[change[1]] = (change[0], change[2])

@@ -48,7 +48,7 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
     for instrument in ("hookspan.turn.finished", "gen_ai.invoke_agent.duration"):
         for project, own in (("shop", ()), ("bank", (("team", "payments"),))):
             increment = Increment(instrument, ((sc.PROJECT, project), *own), 1, 1)
-            sums.find(increment, 1).add(increment)
+            sums.find(increment, 1).add([increment])
     readings = [Reading("hookspan.wait.oldest", 1.0)]
     now = time.time_ns()
     data = MetricsData([resource_metrics([Point(one, now - 1) for one in sums], readings, Resource(said), now)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Self
 
 import msgspec
 
@@ -58,30 +58,43 @@ class Series(msgspec.Struct, kw_only=True):
     buckets: list[int] = msgspec.field(default_factory=list)
     exemplars: list[Exemplar] = msgspec.field(default_factory=list)
 
-    def add(self, increment: Increment) -> None:
-        """Take in one observation."""
-        value = increment.value
+    def copy(self) -> Self:
+        """As it is now, whatever is added later."""
+        return msgspec.structs.replace(self, buckets=self.buckets.copy())
+
+    def add(self, increments: Sequence[Increment]) -> None:
+        """Take in observations, in their order."""
+        values = [increment.value for increment in increments]
         if self.buckets:
-            # Bounds are inclusive upper bounds, as in OTLP.
-            self.buckets[bisect_left(BY_NAME[self.instrument].bounds, value)] += 1
-            self.low = min(self.low, value) if self.count else value
-            self.high = max(self.high, value) if self.count else value
-        self.value += value
-        self.count += 1
-        if increment.trace_id:
-            self.exemplars = _with(self.exemplars, Exemplar(value, increment.at, increment.trace_id, increment.span_id))
+            bounds = BY_NAME[self.instrument].bounds
+            for value in values:  # bounds are inclusive upper bounds, as in OTLP
+                self.buckets[bisect_left(bounds, value)] += 1
+            self.low = min(self.low, *values) if self.count else min(values)
+            self.high = max(self.high, *values) if self.count else max(values)
+        total = self.value
+        for value in values:  # `sum` would add fractions in another way than one by one
+            total += value
+        self.value = total
+        self.count += len(values)
+        self.exemplars = _exemplars(self.exemplars, increments)
 
 
-def _with(known: list[Exemplar], new: Exemplar) -> list[Exemplar]:
+def _exemplars(before: list[Exemplar], increments: Sequence[Increment]) -> list[Exemplar]:
     """Those that are still the largest since some moment. Beyond the most there may be, the smallest go first."""
-    if not known or (new.at >= known[-1].at and new.value >= known[0].value):
-        return [new]  # of a counter always, as long as time goes on
-    later = [one for one in known if one.at > new.at]
-    if later and later[0].value >= new.value:
-        return known
-    earlier = [one for one in known if one.at <= new.at < one.at + EXEMPLAR_AGE and one.value > new.value]
-    found = [*earlier, new, *later]
-    return found if len(found) <= EXEMPLARS_MAX else [*found[: EXEMPLARS_MAX - 1], found[-1]]
+    known: list[Exemplar | Increment] = [*before]
+    for new in increments:
+        if not new.trace_id:
+            continue
+        if not known or (new.at >= known[-1].at and new.value >= known[0].value):
+            known = [new]  # of a counter always, as long as time goes on
+            continue
+        later = [one for one in known if one.at > new.at] if new.at < known[-1].at else []
+        if later and later[0].value >= new.value:
+            continue
+        earlier = [one for one in known if one.at <= new.at < one.at + EXEMPLAR_AGE and one.value > new.value]
+        found = [*earlier, new, *later]
+        known = found if len(found) <= EXEMPLARS_MAX else [*found[: EXEMPLARS_MAX - 1], found[-1]]
+    return [Exemplar(one.value, one.at, one.trace_id, one.span_id) for one in known]
 
 
 class Sums:

@@ -53,7 +53,7 @@ _FAILED: Final = (
 _WAITED: Final = (
     "SELECT coalesce(sum(waited), 0) FROM (SELECT "  # noqa: S608 - as above
     f"{schema.attribute(sc.WAITED)} AS waited FROM span "
-    f"WHERE NOT hook AND {schema.HAS_WAITED} AND start >= ? AND start < ? LIMIT -1)"
+    f"WHERE {schema.HAS_WAITED} AND start >= ? AND start < ? LIMIT -1)"
 )
 
 

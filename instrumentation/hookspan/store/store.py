@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import secrets
 import sqlite3
 import time
@@ -17,7 +16,7 @@ import msgspec
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position, read_position
-from hookspan.model.rows import Increment, Rows
+from hookspan.model.rows import Increment, Rows, SeriesAttributes
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 
@@ -281,13 +280,19 @@ class Store:
 
     def _write_sums(self, rows: Sequence[Rows], now: int, before: dict[int, Series]) -> None:
         """Add up the batch. `before` collects each touched series as it was."""
-        touched: dict[int, Series] = {}
-        minutes: dict[tuple[int, int], list[int | float]] = defaultdict(lambda: [0, 0])
+        batch: dict[tuple[str, SeriesAttributes], list[Increment]] = defaultdict(list)
         for each in rows:
             for increment in each.increments:
-                series = self._find(increment, now, before)
-                series.add(increment)
-                touched[series.key] = series
+                batch[increment.instrument, increment.attributes].append(increment)
+        touched: dict[int, Series] = {}
+        minutes: dict[tuple[int, int], list[int | float]] = defaultdict(lambda: [0, 0])
+        for increments in batch.values():
+            series = self._sums.find(increments[0], now)
+            if series.key not in before:
+                before[series.key] = series.copy()
+            series.add(increments)
+            touched[series.key] = series
+            for increment in increments:
                 rollup = minutes[increment.at // schema.MINUTE, series.key]
                 rollup[0] += 1
                 rollup[1] += increment.value
@@ -307,14 +312,6 @@ class Store:
             "ON CONFLICT DO UPDATE SET count = count + excluded.count, value = value + excluded.value",
             [(minute, key, count, value) for (minute, key), (count, value) in minutes.items()],
         )
-
-    def _find(self, increment: Increment, now: int, before: dict[int, Series]) -> Series:
-        series = self._sums.find(increment, now)
-        if series.key not in before:
-            kept = copy.copy(series)
-            kept.buckets = series.buckets.copy()
-            before[series.key] = kept
-        return series
 
     def _session_number(self, session: str, fresh: list[str]) -> int:
         number = self._sessions.get(session)
