@@ -18,7 +18,7 @@ from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 
 M_ARENA_MAX: Final = -8  # of glibc's malloc.h
-COLLECTED: Final = 20_000  # objects that Python makes between two looks for cycles; a batch makes about as many
+COLLECTED: Final = 40_000  # objects that Python makes between two looks for cycles; a batch makes about as many
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from hookspan.wire import Fact, Record, Unreadable
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.reduced import Reduced
 
-BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
+BATCH: Final = 1000  # lines a transaction: a commit costs about as much as folding 100 of them
 CAREFUL_BATCH: Final = 25  # while records make the fold raise, because each of those costs a fold of its batch again
 
 
