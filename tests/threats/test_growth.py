@@ -117,7 +117,7 @@ LIMITED: Mapping[re.Pattern[str], Callable[[str], object]] = {
     scrub._SECRETS: scrub.label,
     _TEAMMATE: _TEAMMATE.match,
     shell_targets._DOUBLE: shell_targets._DOUBLE.match,
-    **{pattern: reduce.verdict for _, pattern in reduce._VERDICTS},
+    **{pattern: reduce.verdict for *_, pattern in reduce._VERDICTS},
 }
 """Patterns that never see a long text or look at its beginning alone, with what gives them their text."""
 

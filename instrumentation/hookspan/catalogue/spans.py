@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from . import attributes as sc
@@ -105,7 +106,12 @@ class SpanKind(NamedTuple):
 
     def of(self, what: str) -> str:
         """The name of a span of this kind for `what`: the tool, model, agent type or event."""
-        return f"{self.operation} {what}".rstrip()
+        return _named(self.name, what)
+
+
+@lru_cache(maxsize=1024)
+def _named(pattern: str, what: str) -> str:
+    return f"{pattern.partition(' ')[0]} {what}".rstrip()
 
 
 COMMON: Final = (

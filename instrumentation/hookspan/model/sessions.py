@@ -117,8 +117,9 @@ def is_new_run(session: SessionState, event: Reduced, former_pid: int) -> bool:
     """Whether an event begins a run in a session that had one. What that one left is then to be read and written."""
     if session.ended:
         return _begins(event) or (event.event in _WORK and event.at > session.ended + tools.REORDER)
-    another = event.at > session.start + tools.REORDER or pid_of(session, event) != former_pid
-    return _begins(event) and session.started and another
+    if not _begins(event) or not session.started:
+        return False
+    return event.at > session.start + tools.REORDER or pid_of(session, event) != former_pid
 
 
 def _begins(event: Reduced) -> bool:

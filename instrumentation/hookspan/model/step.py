@@ -89,14 +89,14 @@ class Step:
         tree: str = "",
     ) -> None:
         """Writes a span under `place`. An end before the start is the start, and flagged."""
-        whole: Attributes = dict(self.base())
+        whole: Attributes = self.base().copy()
         if place.prompt:
             whole[sc.PROMPT_ID] = place.prompt_id
         whole[sc.GEN_AI_AGENT_NAME] = place.agent or self.session.agent
         if branch := branch_at(self.session, end):
             whole[sc.VCS_REF_HEAD_NAME] = branch
         for key, value in attributes.items():
-            if value not in {"", None} if not isinstance(value, list) else value:
+            if value or value == 0:  # no empty text, no empty list, nothing that is not known
                 whole[key] = value
         if end < start:
             end = start

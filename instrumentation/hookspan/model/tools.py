@@ -158,11 +158,11 @@ def rejected(step: Step, fact: Rejection) -> None:
 
 def is_unexplained(session: SessionState, now: int) -> bool:
     """Whether a call is to be closed at `now` by its batch alone, though a transcript may say when and why it ended."""
-    return any(
-        now > (call.post.at if call.post else call.resolved) + REORDER
-        for call in session.calls.values()
-        if _is_awaited(call) or (call.resolved and not call.post)
-    )
+    for call in session.calls.values():
+        is_over = _is_awaited(call) or (call.resolved and not call.post)
+        if is_over and now > (call.post.at if call.post else call.resolved) + REORDER:
+            return True
+    return False
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:

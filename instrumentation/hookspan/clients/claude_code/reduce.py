@@ -255,12 +255,16 @@ def _reduce_batch(event: Reduced, fields: dict[str, Any], key: bytes) -> None:
     event.calls = tuple(calls)
 
 
+_DENIED: Final = re.compile(r".{0,200}(?:denied by your permission|[Pp]ermission to use .*denied)", re.DOTALL)
 _VERDICTS: Final = (
-    (VERDICT_HOOK, re.compile(r"PreToolUse:.{0,100} hook ", re.DOTALL)),
-    (VERDICT_DENIED, re.compile(r".{0,200}(?:denied by your permission|[Pp]ermission to use .*denied)", re.DOTALL)),
-    (VERDICT_INVALID, re.compile(r"<tool_use_error>")),
-    (VERDICT_REJECTED, re.compile(r"The user doesn't want to|.{0,200}requested permission", re.DOTALL)),
+    (VERDICT_HOOK, "PreToolUse:", re.compile(r"PreToolUse:.{0,100} hook ", re.DOTALL)),
+    (VERDICT_DENIED, "denied", _DENIED),
+    (VERDICT_INVALID, "<tool_use_error>", re.compile(r"<tool_use_error>")),
+    (VERDICT_REJECTED, "The user", re.compile(r"The user doesn't want to")),
+    (VERDICT_REJECTED, "requested permission", re.compile(r".{0,200}requested permission", re.DOTALL)),
 )
+"""Why a call never ran, words that the text then has, and how it begins. A result has none of these words, which is
+found out in a fifth of the time."""
 
 
 def verdict(response: object) -> str:
@@ -269,7 +273,8 @@ def verdict(response: object) -> str:
         response = as_object(response[0]).get("text")
     if type(response) is not str:
         return ""
-    return next((name for name, pattern in _VERDICTS if pattern.match(response[:400])), "")
+    start = response[:400]
+    return next((name for name, word, pattern in _VERDICTS if word in start and pattern.match(start)), "")
 
 
 def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
