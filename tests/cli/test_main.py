@@ -11,6 +11,7 @@ import pytest
 
 from hookspan import __version__
 from hookspan.cli import quick, verbs
+from hookspan.config import load
 from hookspan.paths import Paths
 from tests.agent.ingest import take_in
 from tests.agent.machine import Machine
@@ -167,6 +168,8 @@ def test_status_of_an_agent_reads_neither_settings_nor_the_store(tmp_path: Path)
         heavy = {"hookspan.store", "sqlite3", "msgspec", "tempfile", "inspect", "dataclasses", "difflib", "hashlib"}
         assert not {"hookspan.config", *heavy} & imported("status", env=env)
         assert not heavy & imported("status", env={**env, "HOOKSPAN_DASHBOARD_PORT": "1"}), "it is compared"
+        same = str(load(machine.paths).dashboard.port)
+        assert not {"tomllib", *heavy} & imported("status", env={**env, "HOOKSPAN_DASHBOARD_PORT": same})
     finally:
         machine.close()
 

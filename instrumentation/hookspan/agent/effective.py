@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from hookspan.agent.client import Client
-from hookspan.config import OPTIONS, Settings, from_snapshot, load
+from hookspan.config import OPTIONS, Layer, Option, Settings, from_snapshot, load, merge
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.record import Record
 from hookspan.values import without_secrets
+
+NO_FILE: Final[Layer] = ({}, [])
 
 
 class Ignored(Record):
@@ -43,11 +46,22 @@ def ignored(paths: Paths, env: Mapping[str, str]) -> list[Ignored]:
     if not options:
         return []
     try:
-        wanted, now = load(paths, env), settings(paths)
+        now = settings(paths)
+        if not _differing(options, merge(paths, NO_FILE, NO_FILE, env), now):
+            return []  # whatever the files say, which to read takes 5 ms
+        differing = _differing(options, load(paths, env), now)
     except UserError:
         return []
     return [
         Ignored(option.variable, option.key, _todo(option.key, env[option.variable], secret=option.secret))
+        for option in differing
+    ]
+
+
+def _differing(options: Iterable[Option], wanted: Settings, now: Settings) -> list[Option]:
+    """Those of them whose variable sets something else than what is in force now."""
+    return [
+        option
         for option in options
         if wanted.origin(option.key) == option.variable and wanted.value(option.key) != now.value(option.key)
     ]
