@@ -69,7 +69,7 @@ def test_squatted_before(at: Stand):
 @fault(
     "sockets",
     "a live process replaces the sockets of a running agent",
-    "events are still read within a second",
+    "events are still read within two seconds",
     "does not answer",
 )
 def test_squatted_while_running(at: Stand):

@@ -137,7 +137,7 @@ def struck(at: Stand, name: str, damage: Damage) -> None:
 @fault(
     "held open",
     "the store is deleted, cut or replaced by an older one",
-    "noticed within a second; rebuilt from the journal",
+    "noticed within two seconds; rebuilt from the journal",
     "is rebuilt from the journal",
 )
 @pytest.mark.parametrize("damage", [deleted, emptied, halved, replaced])
@@ -164,7 +164,7 @@ def test_flipped_pages(at: Stand, name: str):
 @fault(
     "held open",
     "the store's write-ahead log is cut",
-    "noticed within a second; rebuilt from the journal",
+    "noticed within two seconds; rebuilt from the journal",
     "(`store.db-wal` was cut), is rebuilt from the journal",
 )
 @pytest.mark.parametrize("damage", [emptied, halved])
@@ -176,7 +176,7 @@ def test_log_is_cut(at: Stand, damage: Damage):
 @fault(
     "held open",
     "the store's write-ahead log or its index is deleted or replaced",
-    "noticed within a second; the agent still has it open, and writes everything to a new store",
+    "noticed within two seconds; the agent still has it open, and writes everything to a new store",
     "was written again with everything that it had",
 )
 @pytest.mark.parametrize("damage", [deleted, replaced])

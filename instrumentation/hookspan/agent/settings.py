@@ -1,4 +1,4 @@
-"""The settings of a running agent, updated within a second when the files change.
+"""The settings of a running agent, updated within two seconds when the files change.
 
 Nothing may leave that they forbid, so whoever sends something asks `look` first. A file that can't be read leaves the
 last good text of it in force.

@@ -33,7 +33,7 @@ class Feed(msgspec.Struct):
         opened: Called when the store is open, before the first commit; again whenever another has taken its place.
             All of them are called once more as long as the disk is full.
         committed: Called after each commit.
-        every_second: Called about once a second, to look after other files.
+        every_second: Called every second, or two at rest, to look after other files.
     """
 
     opened: list[Callable[[], None]] = msgspec.field(default_factory=list)

@@ -34,6 +34,8 @@ from hookspan.store import Identity, SpanKey, StoreMoved, is_damage
 from hookspan.wire import encode
 
 POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
+QUIET: Final = 60.0  # seconds without an event, after which ..
+QUIET_POLL: Final = 2.0  # .. so many are between two looks: most of what an agent at rest costs is to wake up
 WAIT_POLL: Final = 0.01  # seconds
 GATHER: Final = 0.05  # seconds between two batches while events keep coming: a transaction costs as much as four
 FILES_INTERVAL: Final = 1.0  # seconds between two looks at what else is held open
@@ -134,7 +136,7 @@ class Ingest:
             return
         self.progress.caught_up, self.progress.caught_up_at = True, began
         wait = self.loop.guarded(self._observe)
-        self._poke.wait(POLL if wait is None else wait)
+        self._poke.wait(self._poll() if wait is None else wait)
         self._gather()
 
     def _gather(self) -> None:
@@ -283,7 +285,10 @@ class Ingest:
         if lines:
             self._disk.patiently(lambda: self._writer.append(lines))
             return 0.0
-        return min(POLL, self._observing.wait())
+        return min(self._poll(), self._observing.wait())
+
+    def _poll(self) -> float:
+        return POLL if time.monotonic() - self.progress.active_at < QUIET else QUIET_POLL
 
     # --- from other threads
 
