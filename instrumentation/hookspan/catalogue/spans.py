@@ -182,9 +182,12 @@ TURN: Final = SpanKind(
 )
 
 
+_TURN_NAMED: Final = f"{TURN.operation} "
+
+
 def is_turn(name: str, attributes: Mapping[str, object]) -> bool:
     """Whether a span is a turn, whichever agent worked on it: subagents, which may be called as one, have an id."""
-    return name.startswith(f"{TURN.operation} ") and sc.AGENT_ID not in attributes
+    return name.startswith(_TURN_NAMED) and sc.AGENT_ID not in attributes
 
 
 TOOL: Final = SpanKind(
@@ -416,6 +419,9 @@ CHILD: Final = SpanKind(
 SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, ALARM, SESSION, HOOK, CHILD)
 
 
+_CHILD_NAMED: Final = CHILD.operation
+
+
 def is_child(name: str) -> bool:
     """Whether a span is a program's: it has the name that the program gave it, behind a word of ours."""
-    return name.partition(" ")[0] == CHILD.operation
+    return name.partition(" ")[0] == _CHILD_NAMED

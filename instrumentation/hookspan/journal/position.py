@@ -24,7 +24,7 @@ read_position = msgspec.json.Decoder(Position).decode
 """A position from its JSON. Raises msgspec.ValidationError for anything else."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One record: its number and its bytes, without the LF."""
 
     number: int

@@ -18,7 +18,7 @@ from .state import Agent, Compaction, Place, SessionState, ToolCall, Turn, Wait
 from .watches import Alarm
 
 
-class OpenSpan(msgspec.Struct, frozen=True, kw_only=True):
+class OpenSpan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span before its end.
 
     Attributes:

@@ -1,4 +1,7 @@
-"""What the fold returns: rows for the store. Plain data, no I/O."""
+"""What the fold returns: rows for the store. Plain data, no I/O.
+
+What is made for each event has `gc=False`: Python need not look for cycles in what can have none.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ STATUS_UNSET: Literal[0] = 0
 STATUS_ERROR: Literal[2] = 2
 
 
-class SpanLink(msgspec.Struct, frozen=True, array_like=True):
+class SpanLink(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A link to another span; ids in lower-case hex."""
 
     trace_id: str
@@ -38,7 +41,7 @@ class SpanEvent(msgspec.Struct, frozen=True, array_like=True):
     attributes: Attributes
 
 
-class Span(msgspec.Struct, kw_only=True):
+class Span(msgspec.Struct, kw_only=True, gc=False):
     """A finished span. Its key in the store is (record, ordinal).
 
     Attributes:
@@ -78,7 +81,7 @@ class Span(msgspec.Struct, kw_only=True):
     tree: str = ""
 
 
-class Increment(msgspec.Struct, frozen=True):
+class Increment(msgspec.Struct, frozen=True, gc=False):
     """One observation of an instrument: an addition to a counter or a value of a histogram.
 
     `value` has the instrument's unit. Exemplars point to the span that it was seen on.
@@ -92,7 +95,7 @@ class Increment(msgspec.Struct, frozen=True):
     span_id: str = ""
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True, gc=False):
     """One hook event, for lists and rates on the page. Its raw JSON stays in the journal under `record`."""
 
     record: int
@@ -109,7 +112,7 @@ class EventRow(msgspec.Struct, frozen=True):
     label: str = ""
 
 
-class Waste(msgspec.Struct, frozen=True):
+class Waste(msgspec.Struct, frozen=True, gc=False):
     """Some waste of a session, which adds up with all of its kind and of what it is of.
 
     Attributes:
@@ -203,7 +206,7 @@ class Collided(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
-class Rows(msgspec.Struct):
+class Rows(msgspec.Struct, gc=False):
     """All that one record gave: append-only rows, news, the ids of sessions whose state it touched, or that go."""
 
     spans: list[Span] = msgspec.field(default_factory=list)

@@ -62,7 +62,7 @@ KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where in the traces a span belongs: trace, parent span, prompt of that trace, name of the agent that acts."""
 
     trace_id: str
@@ -111,7 +111,7 @@ class Wait(msgspec.Struct, kw_only=True):
         return self.over or (self.running_at if self.basis == Basis.REGISTRY else 0)
 
 
-class ToolCall(msgspec.Struct, kw_only=True):
+class ToolCall(msgspec.Struct, kw_only=True, gc=False):
     """A tool call until its span is written.
 
     Attributes:

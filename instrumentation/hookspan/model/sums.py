@@ -24,7 +24,7 @@ EXEMPLARS_MAX: Final = 6
 EXEMPLAR_AGE: Final = 3600 * 10**9  # nanoseconds; no interval between two exports may be longer
 
 
-class Exemplar(msgspec.Struct, frozen=True, array_like=True):
+class Exemplar(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An observation with a span to look at. `at` is Unix nanoseconds, ids are hex."""
 
     value: int | float

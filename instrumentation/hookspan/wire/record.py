@@ -34,7 +34,7 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-class RawEvent(msgspec.Struct):
+class RawEvent(msgspec.Struct, gc=False):
     """A hook event, or a status line's input, as the relay wrote it.
 
     Attributes:

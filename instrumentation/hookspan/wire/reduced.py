@@ -109,7 +109,7 @@ class ModelRequest(msgspec.Struct, frozen=True, array_like=True):
     prices: str = ""
 
 
-class Reduced(KeptFields, kw_only=True, omit_defaults=True):
+class Reduced(KeptFields, kw_only=True, omit_defaults=True, gc=False):
     """One hook event, past the allow list. Fields that are copied as they come are declared in the catalogue.
 
     Attributes:
