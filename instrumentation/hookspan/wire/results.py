@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_DURATION: Final = re.compile(rb"\d ?(?:m?s|seconds?)\b")
-"""The end of `0.12s`, `3 ms` or `2.5 seconds`: to look for the whole number would take ten times as long."""
+_UNIT: Final = re.compile(
+    rb"s(?<=[\d m]s)"  # found by its letter, which takes a third of the time that looking for digits does
+    rb"(?:(?:(?<=\ds)|(?<=\d s))(?:econds?)?|(?:(?<=\dms)|(?<=\d ms)))\b"
+)
+"""The unit of `0.12s`, `3 ms` or `2.5 seconds`, from its `s` on."""
 _TIMED: Final = 2048
 """Bytes at the end of a result in which durations are looked for: programs tell theirs last."""
 
@@ -15,10 +18,8 @@ def timeless(result: bytes) -> bytes:
     """A result without the durations near its end, so that two runs with one result have one digest."""
     head, tail = result[:-_TIMED], result[-_TIMED:]
     pieces, at = [head], 0
-    for found in _DURATION.finditer(tail):
-        start = found.start()
-        while start > at and tail[start - 1] in b"0123456789.":
-            start -= 1
-        pieces.append(tail[at:start])
-        at = found.end()
+    for unit in _UNIT.finditer(tail):
+        before = tail[at : unit.start()].removesuffix(b"m").removesuffix(b" ")
+        pieces.append(before.rstrip(b"0123456789."))
+        at = unit.end()
     return b"".join([*pieces, tail[at:]]) if at else result
