@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import psutil
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from tests.claude import client
 from tests.claude.scrub import slug
 from tests.waiting import PATIENCE, until
@@ -40,7 +41,7 @@ EVENTS = (
 )  # fmt: skip
 
 
-NEWER = {"PreSkillShellCommand": "2.1.332"}
+NEWER = {event.name: event.since for event in CLAUDE_CODE.events if event.since}
 """Events that a version of the client brought. One that doesn't know them opens a dialog where settings name them."""
 
 

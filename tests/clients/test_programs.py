@@ -12,7 +12,8 @@ from hookspan.clients.claude_code import programs
 from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.clients.claude_code.programs import Program
 
-NEWER = {event.name: event.since for event in CLAUDE_CODE.events if event.since}
+NEWER = "PreSkillShellCommand"
+"""An event that 2.1.332 brought."""
 
 
 def script(file: Path, text: str) -> Path:
@@ -75,6 +76,6 @@ def test_an_update_in_place_is_seen(tmp_path: Path):
 )
 def test_an_event_that_some_client_does_not_know_is_left_out(versions: list[str], newer: bool):
     events = programs.events([Program(Path(version), version) for version in versions])
-    assert NEWER == {"PreSkillShellCommand": "2.1.332"}, "then the versions above are others"
-    assert set(events) == {*EVENTS, *(NEWER if newer else ())}
+    assert set(events) >= set(EVENTS)
+    assert (NEWER in events) == newer
     assert events == tuple(event for event in CLAUDE_CODE.registered if event in events), "in their order"

@@ -32,6 +32,6 @@ def test_the_fold_fills_every_field_that_it_keeps(tmp_path_factory: pytest.TempP
     fields = set(KeptFields.__struct_fields__) - ELSEWHERE
     unset = {name for name in fields if all(getattr(session, name) == getattr(empty, name) for session in sessions)}
     assert not unset, (
-        f"{sorted(unset)}: model/sessions.py sets it (what any event tells) or model/turns.py (what a turn does), and "
-        "a recording in tests/sessions has it"
+        f"{sorted(unset)}: model/sessions.py sets it (what any event tells), model/turns.py (what a turn does) or an "
+        "event's handler, and a recording in tests/sessions has it"
     )
