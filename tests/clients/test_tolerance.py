@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hookspan import wire
@@ -49,6 +50,12 @@ ROLLOUTS = [
     for rollout in sorted(SESSIONS.glob("codex_*/.codex/**/*.jsonl"))
     for line in rollout.read_text().splitlines()
 ]
+NO_PART = {
+    "timestamp": "2026-11-27T09:25:00.908Z",
+    "type": "event_msg",
+    "payload": {"type": "item_completed", "turn_id": "t", "item": {"type": "UserMessage", "content": [None]}},
+}
+"""What a person said, in parts of which one is none."""
 COPILOT = [
     json.loads(line)["event"]
     for journal in sorted(SESSIONS.glob("copilot_*/journal.jsonl"))
@@ -89,6 +96,7 @@ def change(draw: st.DrawFn, originals: st.SearchStrategy[dict]) -> dict:
     return whole
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * EXAMPLES // 2)
 @given(
     agent_and_events=st.one_of(
@@ -118,6 +126,7 @@ def test_events_of_another_shape(agent_and_events, at):
     assert all(span.start <= span.end for span in spans)
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * EXAMPLES // 2)
 @given(lines=st.lists(changed(LINES), min_size=1, max_size=8))
 def test_transcript_lines_of_another_shape(lines):
@@ -183,7 +192,9 @@ def test_lines_that_are_nothing(data):
         return
 
 
+@pytest.mark.slow
 @given(lines=st.lists(changed(ROLLOUTS), min_size=1, max_size=6))
+@example(lines=[NO_PART])
 def test_lines_of_a_rollout_of_another_shape(lines):
     parser = RolloutParser("s", "/f")
     for line in lines:

@@ -82,17 +82,14 @@ def _item(line: Line) -> Iterator[Message]:
     item = line.item
     kind, text = item.get("type"), _texts(item.get("content"))
     if kind == "UserMessage":
-        attached = [as_name(part.get("type")) for part in as_array(item.get("content")) if _is_attached(part)]
+        parts = map(as_object, as_array(item.get("content")))
+        attached = [as_name(part.get("type")) for part in parts if part and "text" not in part]
         yield made("prompt", "user", text, attached=attached)
     elif kind == "AgentMessage" and text:
         yield made("answer", "assistant", text)
     elif call := inner_call(item):
         yield _call(call)
         yield _inner_result(call, item)
-
-
-def _is_attached(part: object) -> bool:
-    return "text" not in as_object(part)
 
 
 def _call(call: Call) -> Message:
