@@ -90,6 +90,7 @@ def test_the_runbook_of_lost_events_has_the_reasons_that_there_are() -> None:
     assert told == {("relay", reason) for reason in DROP_REASONS} | {("journal", one) for one in unreadable} | raised
 
 
+@pytest.mark.slow
 def test_the_site_builds(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("mkdocs")
     done = run([str(program), "build", "--strict", "--site-dir", str(tmp_path / "site")], cwd=ROOT)

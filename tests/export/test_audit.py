@@ -74,6 +74,7 @@ def test_a_chain_is_verified_and_its_key_is_the_users_alone(chain, span_export: 
     assert attribute(next(each(chain[1:])), sc.LABEL) == "the label", "it is signed as all else"
 
 
+@pytest.mark.slow
 def test_each_byte_that_is_changed_is_named(chain, monkeypatch: pytest.MonkeyPatch):
     """In the chain's first record, one of the machine, and one with all kinds of values."""
     # A signature that is as it was is looked at once.
@@ -218,6 +219,7 @@ def test_other_settings_withdraw_what_may_have_arrived(span_export: SpanExport, 
     assert verified(lost, keys=[report.chains[0].key]).chains[0].gaps == {AuditGap.WITHDRAWN: 6}
 
 
+@pytest.mark.slow
 def test_a_full_disk_sends_nothing_that_is_not_noted(
     span_export: SpanExport, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ):

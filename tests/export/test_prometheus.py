@@ -95,6 +95,7 @@ def reached(paths: Paths) -> int:
     return int(json.loads(row[0])["record"]) if row else 0
 
 
+@pytest.mark.slow
 def test_increase_tells_the_truth_from_the_first_event_over_kills_and_an_outage(paths: Paths, stack: Stack) -> None:
     paths.create()
     stack.prometheus.start()

@@ -205,7 +205,7 @@ def reduce(data: bytes) -> bytes:
     return data if data.startswith(b"r:") else b"r:" + data
 
 
-TestHistory = History.TestCase
+TestHistory = pytest.mark.slow(History.TestCase)
 TestHistory.settings = settings(max_examples=150, stateful_step_count=40)
 
 

@@ -111,6 +111,7 @@ def test_every_record_twice_gives_nothing_more(records, name):
     assert sums(twice[2]) == sums(whole[2])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=4 * EXAMPLES,
     deadline=None,

@@ -207,6 +207,7 @@ DEEDS = [name for name in vars(Histories) if not name.startswith("_") and name !
 STEPS = st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 1), st.integers(0, 2)), min_size=4, max_size=24)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=max(5, EXAMPLES // 10),
     deadline=None,

@@ -367,6 +367,7 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     assert [(one.key, one.value) for one in store.series()] == sums
 
 
+@pytest.mark.slow
 def test_retention_by_size_takes_the_oldest(paths: Paths, store: Store) -> None:
     for first in range(1, 20_000, 500):
         store.commit(made.commit(first, first + 499))
