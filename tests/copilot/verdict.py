@@ -174,9 +174,15 @@ def _dialogs(of: Run) -> Iterator[str]:
     spans = of.named("permission ")
     if [(s.start, s.end) for s in spans] != theirs:
         yield f"dialogs are {[(s.start, s.end) for s in spans]}, not {theirs}"
-    decided = tuple(str(s.attributes[sc.DECISION]) for s in spans)
-    if decided != of.scenario.decided:
-        yield f"dialogs were {decided}"
+    # Escape ends the turn, and cancels the dialog; where it ends first, Copilot writes that a person said no.
+    kinds = [line["data"]["result"]["kind"] for line in lines[1]]
+    expected = [
+        "refused" if how == "aborted" and kind == "denied-interactively-by-user" else how
+        for how, kind in zip(of.scenario.decided, kinds, strict=True)
+    ]
+    decided = [str(s.attributes[sc.DECISION]) for s in spans]
+    if decided != expected:
+        yield f"dialogs were {decided}, not {expected}"
 
 
 def lags(of: Run) -> Iterator[tuple[str, float]]:

@@ -299,6 +299,7 @@ def test_only_what_matters_of_what_it_does_is_announced(site: Site, visitor: Vis
     site.append(play.start(), play.submit("fix the cart"))
     page = visitor.visit(site, f"/sessions/{play.session}")
     expect(page.locator("session-header")).to_contain_text("thinks")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     page.evaluate(
         """() => {
           window.said = [];
