@@ -93,7 +93,7 @@ measurements: .venv/installed-dev
 	$(BIN)/python -m tests.bench.page build/measured
 
 # What grows with the events that are kept, from 10,000 to 5,000,000, into docs/; EVENTS="10000 100000" for fewer. A million
-# takes 3 minutes of a processor to be there, and 2.7 GB of /tmp.
+# takes 3 minutes of a processor to be there, and 2.7 GB of /tmp; all of it an hour, and 17 GB.
 growth: .venv/installed-dev
 	$(BIN)/python -m tests.bench.growth $(if $(EVENTS),--events $(EVENTS)) --write docs/growth.md
 
