@@ -17,6 +17,7 @@ from tests.agent.machine import Machine, event
 from tests.waiting import PATIENCE, until
 
 
+@pytest.mark.slow
 def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):
     machine = Machine(tmp_path).install()
     machine.up()
@@ -41,6 +42,7 @@ def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):
         machine.close()
 
 
+@pytest.mark.slow
 def test_a_terminal_is_cleared_and_a_file_is_not(tmp_path: Path):
     machine = Machine(tmp_path)
     outer, inner = pty.openpty()

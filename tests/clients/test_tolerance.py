@@ -206,6 +206,7 @@ def test_lines_of_a_rollout_of_another_shape(lines):
     fold_history(CodexHistory("s", [Source("/f", data), Source("/g", data, "sub")]))
 
 
+@pytest.mark.slow
 @given(lines=st.lists(changed(COPILOT_EVENTS), min_size=1, max_size=6))
 def test_events_of_copilot_of_another_shape(lines):
     parser, state = EventsParser("s", "/f"), State()

@@ -130,6 +130,7 @@ def test_payload_from_a_socket(relay: Relay, state: State) -> None:
     assert payload_of(state.lines()[0]) == EVENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocked", [set(), {signal.SIGALRM}])
 def test_stdin_that_is_never_closed_gives_what_came(relay: Relay, state: State, blocked: set[signal.Signals]) -> None:
     hook = relay.start(state, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, blocked))
@@ -141,6 +142,7 @@ def test_stdin_that_is_never_closed_gives_what_came(relay: Relay, state: State, 
     assert state.drops() == {}
 
 
+@pytest.mark.slow
 def test_stdin_that_never_says_anything_is_counted(relay: Relay, state: State) -> None:
     hook = relay.start(state)
     hook.wait()

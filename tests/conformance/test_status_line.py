@@ -159,6 +159,7 @@ def test_the_line_of_before_ends_by_the_signal_that_a_newer_one_sends(relay: Rel
         assert process.wait(LONG) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_status_line_s_stdin_that_stays_open_is_passed_on(relay: Relay, state: State) -> None:
     command = through(relay, state, "/bin/sh", "-c", "cat")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:

@@ -148,6 +148,7 @@ def test_who_rewrites_all_of_it_is_found_by_the_key_and_by_what_was_sent(chain, 
     assert named(verified(copy, heads=[verified(chain).chains[0].head]))[0] == "dropped"
 
 
+@pytest.mark.slow
 def test_outage_restart_and_lost_answers_make_no_gap_and_no_other_record(span_export: SpanExport, sink: Sink):
     sink.fault(status=503, signal="logs")
     span_export.start(sink.url, **ON)

@@ -61,6 +61,7 @@ SPANS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(SPANS, max_size=4))
 def test_any_spans_are_encoded_as_the_official_encoder_does(spans: list[Span]):
     equal(spans)

@@ -210,6 +210,7 @@ def test_an_endpoint_that_was_away_is_found_again(span_export: SpanExport, endpo
     back.server.stop(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "loaded"),
     [

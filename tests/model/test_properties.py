@@ -18,6 +18,8 @@ from hookspan.wire.facts import Silent, TranscriptRead
 
 from .replay import KEY, names, play
 
+pytestmark = pytest.mark.slow  # all recordings, many times
+
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 NAMES = names()
 HOUR = 3_600_000_000_000
@@ -111,7 +113,6 @@ def test_every_record_twice_gives_nothing_more(records, name):
     assert sums(twice[2]) == sums(whole[2])
 
 
-@pytest.mark.slow
 @settings(
     max_examples=4 * EXAMPLES,
     deadline=None,

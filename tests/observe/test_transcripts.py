@@ -210,6 +210,7 @@ def read_all(transcripts: Transcripts, session, steps: int) -> list[ModelCall]:
     return found
 
 
+@pytest.mark.slow
 def test_half_a_gigabyte_in_bounded_memory(tmp_path):
     """A file of 500 MB (with holes): lines of 7 MB, one of 200 MB, and the answers between them are all found."""
     path = transcript("print_mcp", tmp_path)

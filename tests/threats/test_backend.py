@@ -69,6 +69,7 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [endless, dripping])
 def test_an_answer_without_an_end_is_cut(answer: Answer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(collector, "TIMEOUT", 0.5)
