@@ -18,6 +18,9 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
+from hookspan.bench.agent import at_rest, pid_of
 from hookspan.bench.load import write_backlog
 from hookspan.sandbox import Sandbox, sandbox
 from hookspan.store import Reader
@@ -59,10 +62,10 @@ def fill(home: Sandbox, events: int, kept: Path | None) -> None:
     with contextlib.closing(Reader(home.paths)) as reader:
         while reader.counts().events < events:
             time.sleep(0.5)
+    at_rest(psutil.Process(pid_of(home)))  # all of it is searchable, too
     if found and not found.exists():
         home.cli("down")
-        shutil.copytree(home.paths.journal, found / "journal")
-        shutil.copy(home.paths.store, found)
+        shutil.copytree(home.paths.state, found, ignore=shutil.ignore_patterns("run", "down"))
         home.cli("up")
     for event in small_session(tools=20):
         subprocess.run(home.relay, input=json.dumps(event).encode(), env=home.env, check=True)

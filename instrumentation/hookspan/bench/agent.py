@@ -70,7 +70,7 @@ def backlog(events: int, *, export: bool, to_rest: bool = False) -> Taken:
         write_backlog(home.paths, events)
         home.cli("up")
         reader = stack.enter_context(contextlib.closing(Reader(home.paths)))
-        process = psutil.Process(_pid(home))
+        process = psutil.Process(pid_of(home))
         began, before, first, peak = time.monotonic(), _cpu(process), reader.counts().events, 0
 
         def progress() -> tuple[int, bool]:
@@ -85,8 +85,8 @@ def backlog(events: int, *, export: bool, to_rest: bool = False) -> Taken:
 
         _until(progress)
         seconds, cpu = time.monotonic() - began, _cpu(process) - before
-        at_rest = _cpu_at_rest(process) - before if to_rest else cpu
-        return Taken(events - first, seconds, cpu, at_rest, peak)
+        whole = at_rest(process) - before if to_rest else cpu
+        return Taken(events - first, seconds, cpu, whole, peak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def idle() -> Idle:
             run(home.relay, payload(event, event["session_id"]), null.fileno())
         home.cli("flush")
         time.sleep(SETTLE_SECONDS)
-        process = psutil.Process(_pid(home))
+        process = psutil.Process(pid_of(home))
         before = _cpu(process)
         time.sleep(IDLE_SECONDS)
         used = (_cpu(process) - before) / IDLE_SECONDS
@@ -150,7 +150,8 @@ def losses(events: int) -> Losses:
             return Losses(events, reader.counts().events, counted, target.counts()["hooks"])
 
 
-def _pid(home: Sandbox) -> int:
+def pid_of(home: Sandbox) -> int:
+    """The process of a home's agent."""
     return int(Client(home.paths).request("ping")["pid"])
 
 
@@ -160,8 +161,8 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _cpu_at_rest(process: psutil.Process) -> float:
-    """The same, once it has nothing to do any more."""
+def at_rest(process: psutil.Process) -> float:
+    """Wait until it has nothing to do any more: seconds of a processor that it has used by then."""
     used = _cpu(process)
     while True:
         time.sleep(SETTLE_SECONDS)
