@@ -141,7 +141,8 @@ class Ingest:
 
     def _gather(self) -> None:
         """The first event after a pause is taken at once; those right behind it together."""
-        self.loop.pause(max(0.0, self.progress.active_at + GATHER - time.monotonic()))
+        if (left := self.progress.active_at + GATHER - time.monotonic()) > 0:
+            self.loop.pause(left)
 
     def drain(self, deadline: float) -> bool:
         """Take all that is in the journal now; `deadline` in monotonic seconds. False if it came first."""
