@@ -47,12 +47,18 @@ def test_an_endpoint_that_only_a_variable_names(machine: Machine, remedy: str):
         assert "no effect" not in doctor.stdout + status.stdout
 
 
-def test_without_an_agent_it_is_told_too_and_a_secret_is_not(machine: Machine):
-    env = {"HOOKSPAN_EXPORT_HEADERS": f"authorization={SECRET}"}
+@pytest.mark.parametrize("length", [len(SECRET), 100_000], ids=["short", "longer than a request"])
+@pytest.mark.parametrize("agent", ["no agent", "an agent"])
+def test_a_secret_that_only_a_variable_has_is_told_of_and_not_shown(machine: Machine, agent: str, length: int):
+    if agent == "an agent":
+        by_a_hook(machine)
+    env = {"HOOKSPAN_EXPORT_HEADERS": f"authorization={SECRET.ljust(length, 'y')}"}
     for verb in ("doctor", "status"):
         said = machine.cli(verb, env=env)
         assert "`hookspan config set export.headers -`" in said.stdout
         assert SECRET not in said.stdout + said.stderr
+        assert "does not answer" not in said.stdout
+    assert not machine.paths.log.exists() or SECRET not in machine.paths.log.read_text()
 
 
 def test_a_variable_that_says_what_the_file_says_is_no_matter(machine: Machine):

@@ -31,6 +31,10 @@ class Ignored(Record):
             "and none runs that was started with it"
         )
 
+    def as_dict(self) -> dict[str, str]:
+        """As `status --json` has it."""
+        return {"variable": self.variable, "key": self.key, "message": self.message, "todo": self.todo}
+
 
 def settings(paths: Paths) -> Settings:
     """What the running agent goes by; without one, what one that a hook starts will. UserError for broken files."""
@@ -40,13 +44,16 @@ def settings(paths: Paths) -> Settings:
         return load(paths)
 
 
-def ignored(paths: Paths, env: Mapping[str, str]) -> list[Ignored]:
-    """Variables of `env` that set something else than what is in force; none while a file or a variable is wrong."""
+def ignored(paths: Paths, env: Mapping[str, str], now: Settings | None = None) -> list[Ignored]:
+    """Variables of `env` that set something else than what is in force; none while a file or a variable is wrong.
+
+    `now`: what is in force, where the caller knows it.
+    """
     options = [option for option in OPTIONS.values() if option.variable in env]
     if not options:
         return []
     try:
-        now = settings(paths)
+        now = now or settings(paths)
         if not _differing(options, merge(paths, NO_FILE, NO_FILE, env), now):
             return []  # whatever the files say, which to read takes 5 ms
         differing = _differing(options, load(paths, env), now)

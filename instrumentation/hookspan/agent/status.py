@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, lock_content
 from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+
+ASKED_MAX: Final = 8 << 10
+"""Characters of variables; each may take six bytes of a request, and the control socket reads 64 KiB."""
 
 
 def status_of(paths: Paths) -> dict[str, Any]:
@@ -19,10 +22,15 @@ def status_of(paths: Paths) -> dict[str, Any]:
     return ask(paths)()
 
 
-def ask(paths: Paths) -> Callable[[], dict[str, Any]]:
-    """As `status_of`, which is what is given back: the agent answers meanwhile."""
+def ask(paths: Paths, variables: Mapping[str, str] | None = None) -> Callable[[], dict[str, Any]]:
+    """As `status_of`, which is what is given back: the agent answers meanwhile.
+
+    `variables`: of a shell. An agent says as `unheard` which of them it doesn't go by, unless they are too long to ask.
+    """
+    if variables and sum(len(name) + len(value) for name, value in variables.items()) > ASKED_MAX:
+        variables = None
     try:
-        answer = Client(paths).ask("status")
+        answer = Client(paths).ask("status", variables=variables)
     except UserError as error:
         message = error.message
         return lambda: _of_files(paths, message)

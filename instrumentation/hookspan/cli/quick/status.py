@@ -36,21 +36,25 @@ def answer() -> tuple[str, int]:
     return "\n".join(lines(report)), EXIT_USER if is_bad(report) else 0
 
 
+def _variables() -> dict[str, str]:
+    """Those of this shell that may set something."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("HOOKSPAN_") and name != "HOOKSPAN_HOME"
+    }
+
+
 def _unheard(paths: Paths) -> list[dict[str, str]]:
-    """Variables of this shell that the agent does not go by."""
-    if not any(name.startswith("HOOKSPAN_") and name != "HOOKSPAN_HOME" for name in os.environ):
+    """Variables of this shell that no agent goes by."""
+    if not _variables():
         return []
     from hookspan.agent import effective
 
-    return [
-        {"variable": variable.variable, "key": variable.key, "message": variable.message, "todo": variable.todo}
-        for variable in effective.ignored(paths, os.environ)
-    ]
+    return [variable.as_dict() for variable in effective.ignored(paths, os.environ)]
 
 
 def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
-    status = ask(paths)
+    status = ask(paths, _variables())
     from hookspan.setup.agents import look  # not before: to import it takes 10 ms, in which the agent answers
 
     agents = look(paths, folder=working_folder())
@@ -58,10 +62,11 @@ def gather(paths: Paths) -> dict[str, Any]:
     told = status()
     if "settings_problem" not in told:  # one that runs says itself by what it goes on
         told["settings_problem"] = _settings_problem(paths)
+    if "unheard" not in told:
+        told["unheard"] = _unheard(paths)
     if "quota" not in told:
         told |= _attention(paths)
     return told | {
-        "unheard": _unheard(paths),
         "installed": ours,
         "installation": {
             "where": agents.where,
