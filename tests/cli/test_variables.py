@@ -1,5 +1,8 @@
 """What only a variable says, and an agent that a hook started never hears, is told; and what `flush` finds to do."""
 
+import fcntl
+import json
+
 import pytest
 
 from tests.agent.machine import Machine, append, ready, small_session
@@ -73,6 +76,18 @@ def test_flush_with_nothing_to_do_is_a_success(machine: Machine):
     machine.cli("down")
     assert machine.cli("flush").returncode == 0
     assert machine.pid == 0
+
+
+def test_flush_says_that_lines_are_left_while_the_journal_is_locked(machine: Machine):
+    by_a_hook(machine)
+    with machine.paths.current.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        machine.hooks(*small_session()[:2])
+        assert len(list(machine.paths.journal.glob("stray-*"))) >= 2  # and what the agent itself had to say
+        done = machine.cli("flush", "--wait", "3s", "--json")
+        assert (done.returncode, json.loads(done.stdout)["drained"]) == (1, False)
+    assert machine.json("flush", "--wait", "60s")["drained"]
+    assert machine.counts().events == len(SESSION) + 2
 
 
 def test_flush_after_down_says_what_waits(machine: Machine):

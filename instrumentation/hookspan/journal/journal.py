@@ -65,6 +65,11 @@ class Journal:
         with self._lock:
             return self._strays.take_in()
 
+    @property
+    def strays_held(self) -> bool:
+        """Whether some were left when they were last to be taken in, since a stopped process holds the lock."""
+        return self._strays.held
+
     def quarantine(self, number: int, data: bytes, reason: str) -> bool:
         """Set a line aside that can't be read; False if this record was set aside for that reason before."""
         with self._lock:

@@ -41,6 +41,7 @@ class Strays:
         self._quarantine = quarantine
         self._appended: set[str] = set()  # names of files whose lines are in the journal, but that couldn't be unlinked
         self._arrived: set[str] | None = None  # names of files that an earlier agent may have appended
+        self.held = False  # some are left, since a process keeps the lock
 
     def take_in(self) -> int:
         """Append all complete strays; the number of files taken, fewer while a stopped process holds the lock.
@@ -50,19 +51,20 @@ class Strays:
         names = self._names()
         if self._arrived is None:
             self._arrived = set(names)
-        if not names:
-            return 0
-        taken = size = 0
+        taken = complete = size = 0
         batch: list[_Stray] = []
         for name in names:
             if (stray := self._read(self._paths.journal / name)) is None:
                 continue
             batch.append(stray)
+            complete += 1
             size += len(stray.data)
             if size >= BATCH:
                 taken += self._append(batch)
                 batch, size = [], 0
-        return taken + self._append(batch)
+        taken += self._append(batch)
+        self.held = taken < complete
+        return taken
 
     def _names(self) -> list[str]:
         """Oldest first."""

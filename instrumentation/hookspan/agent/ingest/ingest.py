@@ -314,7 +314,8 @@ class Ingest:
         self.upkeep.strays_are_due()
         asked = time.monotonic()
         self._poke.wake()
-        while not (self.progress.caught_up and self.progress.caught_up_at >= asked):
+        progress, journal = self.progress, self._journal
+        while not (progress.caught_up and progress.caught_up_at >= asked) or journal.strays_held:  # in this order
             if time.monotonic() > deadline:
                 return False
             time.sleep(WAIT_POLL)
