@@ -1,9 +1,11 @@
-"""What Copilot CLI's calls were given and gave is compared by digests, as other agents' is."""
+"""What Copilot CLI's calls were given and gave is compared by digests, as other agents' is; what it says of itself."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 from hookspan.catalogue import attributes as sc
@@ -13,7 +15,7 @@ from hookspan.config import Watchdog
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
-from tests.model.replay import KEY
+from tests.model.replay import KEY, SESSIONS, play
 
 LIMITS = Watchdog()
 START = dt.datetime(2026, 11, 27, 7, tzinfo=dt.UTC)
@@ -98,3 +100,15 @@ def test_edits_that_undo_each_other_are_noticed():
         texts.reverse()
     alarms = [dict(one.attributes)[sc.ALARM_KIND] for one in told.increments if one.instrument == "hookspan.alarms"]
     assert alarms == ["edits_undone"]
+
+
+def test_the_version_of_one_that_starts_slowly_is_known(tmp_path: Path):
+    """It writes its version as it starts; its first hook came 2.5 s later on a busy machine."""
+    recording = tmp_path / "recording"
+    shutil.copytree(SESSIONS / "copilot_failed_turn", recording)
+    (events,) = recording.glob(".copilot/session-state/*/events.jsonl")
+    started = events.read_text()
+    version, at = (json.loads(started.splitlines()[0])[key] for key in ("data", "timestamp"))
+    events.write_text(started.replace(at, (dt.datetime.fromisoformat(at) - dt.timedelta(minutes=1)).isoformat(), 1))
+    (session,) = play(str(recording), tmp_path / "home").state.sessions.values()
+    assert session.client_version == version["copilotVersion"]

@@ -12,7 +12,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
 from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
-from hookspan.wire.facts import BackgroundJob, CostState, Observed
+from hookspan.wire.facts import BackgroundJob, ClientVersion, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from . import agents, calls, collisions, dialogs, ids, logs, places, registry, requests, tools, turns, watchdog
@@ -225,10 +225,11 @@ def finish_turn(step: Step, turn: Turn) -> None:
 def is_before(session: SessionState, fact: Observed) -> bool:
     """Whether what a transcript tells is from before the session. A fork copies its parent's under its own ids.
 
-    The client's own total is wanted from before, too: its later ones go on from there.
+    The client's own total is wanted from before, too: its later ones go on from there. So is its version, since one
+    that starts slowly says it seconds before its first hook.
     """
     allowed = 0 if session.source == "fork" else UNHEARD
-    return fact.at < session.first - allowed and not session.local and not isinstance(fact, CostState)
+    return fact.at < session.first - allowed and not session.local and not isinstance(fact, CostState | ClientVersion)
 
 
 def is_open(session: SessionState) -> bool:
