@@ -91,6 +91,9 @@ def test_what_the_client_tells_of_itself_is_joined_to_the_session_and_forwarded(
         assert len(found.decisions) == len(calls)
         assert len(found.requests) == len(theirs.model_calls)
         assert {one.tool_use_id for one in found.calls if one.part == "execution"} == ran
+        assert {("PreToolUse", "userSettings"), ("PostToolUse", "userSettings")} <= {
+            (hook.event, hook.source) for hook in found.registered
+        }
         return found
 
     ours = until(all_told, "facts of all that it sent")

@@ -44,6 +44,8 @@ def test_what_is_recorded_is_shown_and_sent_as_copilot_s(home: Home, hookspan: R
 
         def sent() -> bool:
             hookspan("flush", "--wait", "10s", status=None)  # what is over is written some seconds later
+            (session,) = json.loads(hookspan("sessions", "--json").stdout)
+            assert session["client_version"] == version(), "its transcript is read on its own time"
             return {turn, "session"} <= {span.name for span in sink.spans}
 
         until(sent, "the turn and the session", 2 * PATIENCE)

@@ -27,6 +27,7 @@ KEY = b"k" * 32
 MS = 1_000_000
 TICK = 200 * MS
 AFTER = 20_000 * MS
+SETTLED = 5_000 * MS  # at least, behind the last line of a transcript
 LATER = 3_600_000 * MS
 HOME = "/home/u"
 
@@ -179,12 +180,15 @@ def play(
         now = max(now, at)
         growing.until(now)
         take([line])
-    for _ in range(AFTER // TICK):
+    end = now + AFTER
+    while now < end:
         now += TICK
         growing.until(now)
         take(watch.step(now, played.state))
         if growing.is_over():
             take(gone_clients(name, played.state, now))
+        else:
+            end = max(end, now + SETTLED)
     return played
 
 

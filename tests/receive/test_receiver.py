@@ -224,7 +224,7 @@ def test_a_receiver_keeps_its_port_and_one_that_is_wished_for_is_taken_or_told(
     assert receiving.port == port
     other = make_machine(f"[receive]\nenabled = true\nport = {port}\n")
     until(lambda: str(port) in (other.machine.status()["receive"] or {})["problem"], "it tells of no trouble")
-    until(lambda: other.machine.status()["health"]["checks"].get("receive", {}).get("status") == "critical")
+    until(lambda: (other.machine.status()["health"] or {})["checks"]["receive"]["status"] == "critical")
 
 
 def test_a_receiver_is_switched_on_and_off_while_the_agent_runs(make_machine: Callable[[str], Receiving]):
