@@ -1,6 +1,7 @@
 """The parts of ingest, each by itself."""
 
 import errno
+import os
 import sqlite3
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +18,7 @@ from hookspan.agent.loop import Interval, Loop
 from hookspan.journal import Writer
 from hookspan.model.state import SessionState
 from hookspan.paths import Paths
+from hookspan.store import StoreDamaged
 
 
 @pytest.fixture
@@ -136,6 +138,18 @@ def test_lost_files_are_written_anew_unless_all_is_vanishing(paths: Paths, loop:
     assert not keeper.is_open
     assert keeper.mended is not None
     assert "was written again" in keeper.mended.text
+
+
+def test_what_was_cut_is_named_though_something_else_met_the_damage_first(paths: Paths, loop: Loop):
+    paths.create()
+    keeper = StoreKeeper(paths, loop, Disk(loop), lambda: False)
+    keeper.open()
+    met = StoreDamaged(paths.store, "database disk image is malformed")
+    assert keeper.cause(met) is met
+    os.truncate(f"{paths.store}-wal", 1)
+    keeper.set_aside(keeper.cause(met))
+    assert keeper.mended is not None
+    assert keeper.mended.text == "was damaged (`store.db-wal` was cut), is rebuilt from the journal"
 
 
 def test_an_interval_is_due_at_once_and_then_not_before_its_time():

@@ -215,6 +215,7 @@ class Ingest:
         self._open()
 
     def _set_aside(self, error: Exception) -> None:
+        error = self._keeper.cause(error)
         self._leave()
         self.progress.hooks.clear()  # they are read again
         self._keeper.set_aside(error)

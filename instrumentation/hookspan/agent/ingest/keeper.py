@@ -101,6 +101,15 @@ class StoreKeeper:
         self._rebuilds += 1
         return StoreDamaged(self._paths.store, "a reader met damage")
 
+    def cause(self, error: Exception) -> Exception:
+        """What is wrong with the files where something met damage: what was cut says more than what SQLite found."""
+        if self._store is not None and not isinstance(error, FilesLost):
+            try:
+                self._store.check()
+            except FilesLost as lost:
+                return lost
+        return error
+
     def save(self, error: Exception) -> bool:
         """Write lost files anew from what the connections still hold; False if that can't be done.
 
