@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
+from hookspan.model.fold import fold
 from hookspan.model.rows import LogRow
-from hookspan.wire.facts import Policy
+from hookspan.model.state import State
+from hookspan.wire.facts import Policy, QueuedPrompt
 from tests import late
 
-from .replay import HOME, SESSIONS, names, play, play_late
+from .replay import HOME, KEY, SESSIONS, names, play, play_late
 
+SECOND = 10**9
 WORKTREE = "shop-feature"
 REFUSED = ("permission_words", "print_denied", "print_hook_block")
 """Calls that were refused: when, their transcript knows better than the event, which closes them 2 s later."""
@@ -88,3 +92,21 @@ def test_a_late_agent_tells_the_same(name: str, pause: bool, tmp_path: Path):
 
 def _told(log: LogRow) -> dict[str, object]:
     return {name: getattr(log, name) for name in log.__struct_fields__ if name not in {"record", "ordinal"}}
+
+
+def test_a_queued_prompt_that_is_told_of_late_waited_no_longer_for_its_user():
+    """A queued prompt has no hook of its own: the transcript says when it was taken, and may be read after a call's."""
+    state = State()
+    stop, taken, called = 10 * SECOND, 11 * SECOND, 14 * SECOND
+
+    def hook(at: int, name: str, prompt: str, **more: str) -> None:
+        event = {"session_id": "s", "cwd": "/shop", "hook_event_name": name, "prompt_id": prompt, **more}
+        line = {"v": 1, "agent": "claude-code", "at": at, "took": 1, "event": event}
+        fold(state, at // SECOND, decode(json.dumps(line).encode(), KEY))
+
+    hook(1 * SECOND, "UserPromptSubmit", "first")
+    hook(stop, "Stop", "first")
+    hook(called, "PreToolUse", "queued", tool_name="Bash", tool_use_id="call")
+    assert state.sessions["s"].turns["queued"].idle_before == called - stop
+    fold(state, 15, QueuedPrompt(at=taken, key="k", session="s", prompt="queued", prompts=1))
+    assert state.sessions["s"].turns["queued"].idle_before == taken - stop

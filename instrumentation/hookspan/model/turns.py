@@ -56,6 +56,12 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
     return turn
 
 
+def _began(turn: Turn, at: int) -> None:
+    """It began earlier than it seemed: its user was idle for so much less."""
+    turn.idle_before = max(0, turn.idle_before - (turn.start - at))
+    turn.start = at
+
+
 def _link(place: Place, why: Link) -> SpanLink:
     return SpanLink(place.trace_id, place.span_id, {sc.LINK: why.value})
 
@@ -72,7 +78,8 @@ def submitted(step: Step, event: Reduced) -> None:
     if turn or event.prompt in session.done:
         if turn:
             if turn.start_inferred and event.at <= turn.start:
-                turn.start, turn.start_inferred = event.at, False
+                _began(turn, event.at)
+                turn.start_inferred = False
             else:
                 turn.tally.prompts += 1
             turn.last = max(turn.last, event.at)
@@ -142,7 +149,7 @@ def dequeued(step: Step, fact: QueuedPrompt) -> None:
         for other in session.turns.values():
             if other.fixed == turn.start and other.fixed_by is EndReason.NEXT_PROMPT:
                 other.fixed = min(other.fixed, fact.at)
-        turn.start = min(turn.start, fact.at)
+        _began(turn, min(turn.start, fact.at))
     turn.start_inferred = False
     turn.tally.prompts = fact.prompts
     turn.label = turn.label or fact.label
