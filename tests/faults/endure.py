@@ -38,6 +38,7 @@ from tests.otlp_sink import Answer, Received, Signal, Sink
 from tests.receive.requests import OWN
 
 DAY = 1_728_000  # events: 20 a second
+SEARCHABLE = 600.0  # seconds at most until all is
 RATE = 450.0  # events a second
 SESSIONS = 32
 TICK = 0.05  # seconds; what is due within one is started at once, as parallel sessions do
@@ -267,11 +268,20 @@ def endure(folder: Path, minutes: float, rate: float) -> tuple[Run, dict[str, An
             outcome = found | came(sink, run, telemetry) | stands(machine.status())
             outcome["same_agent"] = machine.pid == agent
             outcome["flushed"] = flushed["drained"] and flushed["exported"]
-            outcome["newest_prompt_found"] = bool(machine.json("search", work.last))
+            outcome |= searchable(machine, work.last)
             machine.cli("down")
         finally:
             machine.close()
     return run, outcome
+
+
+def searchable(machine: Machine, words: str) -> dict[str, Any]:
+    """Whether what was said last is found, and so many seconds after all was flushed: it is indexed behind the rest."""
+    began = time.monotonic()
+    found = False
+    while not found and time.monotonic() < began + SEARCHABLE:
+        found = bool(machine.json("search", words))
+    return {"newest_prompt_found": found, "searchable_seconds": round(time.monotonic() - began, 1)}
 
 
 def arrived(sink: CountingSink, run: Run, telemetry: Telemetry) -> bool:

@@ -125,6 +125,7 @@ def page(seen: Seen) -> str:
         "sealed log records, missing": f"{outcome['sealed']:,}, {outcome['sealed_missing']:,}",
         "clients' requests that the receiver took, refused": f"{outcome['told']:,}, {outcome['told_refused']:,}",
         "until its answer, p95": f"{outcome['told_p95'] * 1000:.0f} ms",
+        "from the end of all that to the newest prompt being found": f"{outcome['searchable_seconds']:g} s",
         "clients' spans and log records, not forwarded": f"{outcome['told_spans']:,} and {outcome['told_records']:,}, "
         f"{outcome['spans_not_forwarded']:,} and {outcome['records_not_forwarded']:,}",
         "facts that they became": f"{outcome['facts']:,}",
