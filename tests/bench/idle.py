@@ -11,6 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
+from hookspan.bench.agent import ran
 from hookspan.bench.machine import machine, versions
 from hookspan.sandbox import Sandbox, sandbox
 
@@ -49,12 +52,6 @@ def open_session(home: Sandbox, number: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def processor(pid: int) -> float:
-    """Seconds that its threads have run so far."""
-    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
-
-
 def memory(pid: int) -> dict[str, float]:
     """MB: resident, and what of that is no other process's."""
     found = {
@@ -91,9 +88,10 @@ def main() -> None:
         listed = json.loads(home.cli("sessions", "--json", "--open"))
         print(f"{len(listed)} sessions open, by", {row.get("basis", "hooks") for row in listed})
         time.sleep(2)
-        before, woken = processor(pid), wakeups(pid)
+        agent = psutil.Process(pid)
+        before, woken = ran(agent), wakeups(pid)
         time.sleep(WATCHED)
-        used, now = (processor(pid) - before) / WATCHED, wakeups(pid)
+        used, now = (ran(agent) - before) / WATCHED, wakeups(pid)
         print(f"processor {used * 100:.3f} % of one, {(now - woken) / WATCHED:.1f} wake-ups/s")
         print(", ".join(f"{name} {value:.1f} MB" for name, value in memory(pid).items()))
         print(", ".join([*machine().values(), *versions(None).values()]))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -108,9 +109,9 @@ def idle() -> Idle:
         home.cli("flush")
         time.sleep(SETTLE_SECONDS)
         process = psutil.Process(pid_of(home))
-        before = _cpu(process)
+        before = ran(process)
         time.sleep(IDLE_SECONDS)
-        used = (_cpu(process) - before) / IDLE_SECONDS
+        used = (ran(process) - before) / IDLE_SECONDS
         memory, status = process.memory_info().rss, []
         for _ in range(STATUS_RUNS):
             began = time.monotonic_ns()
@@ -159,6 +160,18 @@ def _cpu(process: psutil.Process) -> float:
     """Seconds of a processor that it has used."""
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def ran(process: psutil.Process) -> float:
+    """Seconds of a processor that its threads of now have used, as the scheduler counts, where it tells.
+
+    The usual count is of ticks of 10 ms: of a minute it can't tell 0.05 % from 0.07.
+    """
+    try:
+        files = [Path(f"/proc/{process.pid}/task/{thread.id}/schedstat") for thread in process.threads()]
+        return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+    except OSError:
+        return _cpu(process)
 
 
 def at_rest(process: psutil.Process) -> float:
