@@ -14,7 +14,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -176,8 +176,8 @@ def gateway(folder: Path, figures: Figures, found: list[day.Recording], copies: 
         fleet.close()
 
 
-def measure(parts: Collection[str], copies: int) -> Figures:
-    """These parts; all of them take a quarter of an hour with `COPIES`."""
+def measure(parts: Collection[str], copies: int) -> Iterator[Figures]:
+    """These parts, with what has been measured after each; all of them take a quarter of an hour with `COPIES`."""
     here = hardware(copies)
     with tempfile.TemporaryDirectory() as folder:
         found, density = recorded(Path(folder, "recorded"))
@@ -191,7 +191,7 @@ def measure(parts: Collection[str], copies: int) -> Figures:
                 figures.steps, figures.stored = stores.measure(work, found)
             else:
                 figures.shared, figures.moves = sharing.measure(work, found, density)
-    return figures
+            yield figures
 
 
 def main() -> None:
@@ -205,13 +205,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.write:
         load_page.filled(options.write.read_text(), {})  # that it has its markers
-    figures = measure(options.part or PARTS, options.copies)
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=1))
-    sections = load_page.sections(figures)
+    sections = {}
+    for figures in measure(options.part or PARTS, options.copies):
+        sections = load_page.sections(figures)
+        if options.json:
+            options.json.write_text(json.dumps(asdict(figures), indent=1))
+        if options.write:
+            options.write.write_text(load_page.filled(options.write.read_text(), sections))
     print(*sections.values(), sep="\n\n")
-    if options.write:
-        options.write.write_text(load_page.filled(options.write.read_text(), sections))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ def _step(one: "Step") -> dict[str, Any]:
         "spans for a second of one core": one.accepted / (one.jaeger_cpu + one.store_cpu),
         "search for a session, ms (worst)": _times(one.search_seconds),
         "open a trace, ms (worst)": _times(one.trace_seconds),
+        "of these not answered": f"{one.unanswered} of {one.unanswered + len(one.search_seconds + one.trace_seconds)}",
     }
 
 

@@ -58,6 +58,7 @@ class Step:
     store_cpu: float  # s of the store's own process; badger has none
     search_seconds: list[float]  # for a session's traces by `session.id`
     trace_seconds: list[float]  # to open a trace
+    unanswered: int  # of these questions, not in the lists: Jaeger said 5xx
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,32 @@ class Stored:
     disk_bytes: int
     jaeger_peak: int
     store_peak: int
+
+
+@dataclass
+class Questions:
+    """What somebody asked while spans came."""
+
+    searches: list[float] = field(default_factory=list)  # s
+    traces: list[float] = field(default_factory=list)
+    unanswered: int = 0
+
+    def ask(self, backends: Backends, done: Sequence[Turn]) -> None:
+        """As somebody who follows a link from the page: a session's traces, then one of them."""
+        if not done:
+            return
+        one = random.choice(done)
+        self._answered(self.searches, lambda: backends.search(SERVICE, {"session.id": one.session}, limit=20))
+        self._answered(self.traces, lambda: backends.trace(one.trace))
+
+    def _answered(self, seconds: list[float], question: Callable[[], object]) -> None:
+        began = time.monotonic()
+        try:
+            question()
+        except HTTPError:  # as OpenSearch's, of a trace that it has not written yet
+            self.unanswered += 1
+        else:
+            seconds.append(time.monotonic() - began)
 
 
 @dataclass
@@ -129,19 +156,20 @@ def _worth(turn: Iterator[Turn], spans: float) -> Iterator[Turn]:
 
 def _step(store: Store, bodies: Sequence[Turn], offered: int) -> Step:
     backends = Backends(store.jaeger.url, "")
-    searches: list[float] = []
-    traces: list[float] = []
+    asked = Questions()
     done: list[Turn] = []
     watch = Watch(*store.programs)
     began = time.monotonic()
-    _send(store, bodies, offered, done, lambda: _search(backends, done, searches, traces))
+    _send(store, bodies, offered, done, lambda: asked.ask(backends, done))
     with suppress(TimeoutError):  # Jaeger answers before OpenSearch has it
         backends.wait(lambda: _whole(backends, done[-CONNECTIONS:]), WRITTEN)
     seconds = time.monotonic() - began
     cost = [watch.cpu(program) for program in store.programs]
     store.spans += (accepted := sum(one.spans for one in done))
     store.checked += random.sample(done, min(CHECKED, len(done)))
-    return Step(store.name, offered, accepted, seconds, cost[0], sum(cost[1:]), searches, traces)
+    return Step(
+        store.name, offered, accepted, seconds, cost[0], sum(cost[1:]), asked.searches, asked.traces, asked.unanswered
+    )
 
 
 def _whole(backends: Backends, some: Sequence[Turn]) -> bool:
@@ -195,19 +223,6 @@ def _send(
         search()
     for thread in threads:
         thread.join()
-
-
-def _search(backends: Backends, done: Sequence[Turn], searches: list[float], traces: list[float]) -> None:
-    """As somebody who follows a link from the page: a session's traces, then one of them."""
-    if not done:
-        return
-    one = random.choice(done)
-    began = time.monotonic()
-    backends.search(SERVICE, {"session.id": one.session}, limit=20)
-    searches.append(time.monotonic() - began)
-    began = time.monotonic()
-    backends.trace(one.trace)
-    traces.append(time.monotonic() - began)
 
 
 def _stored(store: Store) -> Stored:
