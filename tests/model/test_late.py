@@ -99,14 +99,32 @@ def test_a_queued_prompt_that_is_told_of_late_waited_no_longer_for_its_user():
     state = State()
     stop, taken, called = 10 * SECOND, 11 * SECOND, 14 * SECOND
 
-    def hook(at: int, name: str, prompt: str, **more: str) -> None:
-        event = {"session_id": "s", "cwd": "/shop", "hook_event_name": name, "prompt_id": prompt, **more}
-        line = {"v": 1, "agent": "claude-code", "at": at, "took": 1, "event": event}
-        fold(state, at // SECOND, decode(json.dumps(line).encode(), KEY))
-
-    hook(1 * SECOND, "UserPromptSubmit", "first")
-    hook(stop, "Stop", "first")
-    hook(called, "PreToolUse", "queued", tool_name="Bash", tool_use_id="call")
+    _hook(state, 1 * SECOND, "UserPromptSubmit", "first")
+    _hook(state, stop, "Stop", "first")
+    _hook(state, called, "PreToolUse", "queued", tool_name="Bash", tool_use_id="call")
     assert state.sessions["s"].turns["queued"].idle_before == called - stop
     fold(state, 15, QueuedPrompt(at=taken, key="k", session="s", prompt="queued", prompts=1))
     assert state.sessions["s"].turns["queued"].idle_before == taken - stop
+
+
+@pytest.mark.parametrize("read", [0, 1, 3, 4])
+def test_a_turn_has_its_start_and_its_prompts_wherever_among_the_hooks_the_transcript_is_read(read: int):
+    """Prompts that are queued have the running turn's id in their hooks, and are the next turn's by the transcript."""
+    state = State()
+    told = QueuedPrompt(at=9 * SECOND, key="k", session="s", prompt="queued", prompts=2)
+    _hook(state, 1 * SECOND, "UserPromptSubmit", "first")
+    for number, (second, turn) in enumerate([(2, "first"), (3, "first"), (10, "queued"), (11, "queued")]):
+        if number == read:
+            fold(state, 9, told)
+        _hook(state, second * SECOND, "UserPromptSubmit", turn, prompt="also" + "!" * second)
+    if read == 4:
+        fold(state, 9, told)
+    first, queued = state.sessions["s"].turns.values()
+    assert (first.prompts, first.fixed // SECOND) == (1, 9)
+    assert (queued.prompts, queued.start // SECOND) == (4, 9)
+
+
+def _hook(state: State, at: int, name: str, turn: str, **more: str) -> None:
+    event = {"session_id": "s", "cwd": "/shop", "hook_event_name": name, "prompt_id": turn, **more}
+    line = {"v": 1, "agent": "claude-code", "at": at, "took": 1, "event": event}
+    fold(state, at // SECOND, decode(json.dumps(line).encode(), KEY))

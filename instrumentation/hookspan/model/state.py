@@ -254,6 +254,7 @@ class Turn(msgspec.Struct, kw_only=True):
         waited: Nanoseconds of waits that are counted already.
         spent_nano: What its model calls cost, those of its subagents included.
         context: Tokens of its first model call's input, 0 before.
+        queued: Prompts that were typed while it ran, and taken by the turn after it.
     """
 
     prompt: str
@@ -286,6 +287,12 @@ class Turn(msgspec.Struct, kw_only=True):
     waited: int = 0
     spent_nano: int = 0
     context: int = 0
+    queued: int = 0
+
+    @property
+    def prompts(self) -> int:
+        """Those that it answered. Their hooks may come later than the transcript's word of whose they are."""
+        return max(1, self.tally.prompts - self.queued)
 
 
 class GoingOn(msgspec.Struct, kw_only=True):

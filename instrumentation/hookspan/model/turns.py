@@ -142,16 +142,16 @@ def dequeued(step: Step, fact: QueuedPrompt) -> None:
         return
     before = [other for other in session.turns.values() if other.prompt != fact.prompt and other.start < fact.at]
     if before:  # their UserPromptSubmit came with the id of the turn that ran
-        before[-1].tally.prompts = max(1, before[-1].tally.prompts - fact.prompts)
+        before[-1].queued += fact.prompts
     if turn is None:
         turn = open_turn(step, fact.prompt, fact.at)
-    elif turn.start_inferred:
+    else:
         for other in session.turns.values():
             if other.fixed == turn.start and other.fixed_by is EndReason.NEXT_PROMPT:
                 other.fixed = min(other.fixed, fact.at)
         _began(turn, min(turn.start, fact.at))
     turn.start_inferred = False
-    turn.tally.prompts = fact.prompts
+    turn.tally.prompts += fact.prompts
     turn.label = turn.label or fact.label
 
 
@@ -250,7 +250,7 @@ def _attributes(turn: Turn, outcome: Outcome, reason: EndReason) -> Attributes:
         sc.ERROR_TYPE: turn.error if outcome is Outcome.ERROR else "",
         sc.EFFORT: turn.effort,
         sc.COMMAND_NAME: turn.command_name,
-        sc.PROMPTS: max(1, turn.tally.prompts),
+        sc.PROMPTS: turn.prompts,
         sc.INPUT_SIZE: turn.size,
     }
     if turn.idle_before:
