@@ -15,7 +15,7 @@ from hookspan.agent.ingest import Ingest, upkeep
 from hookspan.agent.key import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
-from hookspan.store import Reader
+from hookspan.store import Reader, retention
 from tests.journal.set_aside import counts
 from tests.otlp_sink import Sink
 from tests.waiting import until
@@ -230,6 +230,26 @@ def test_a_backlog_that_never_ends_puts_off_nothing_for_ever(tmp_path: Path, mon
         work()
     assert not ingest.progress.caught_up
     assert not list(machine.paths.journal.glob("stray-*"))
+    ingest.close()
+    poke.close()
+
+
+def test_a_prune_goes_on_while_events_keep_coming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(upkeep, "PRUNE_PAUSE", 0.0)
+    monkeypatch.setattr(retention, "CHUNK", 50)
+    machine = Machine(tmp_path).install()
+    machine.paths.down.touch()
+    poke = Poke(machine.paths.poke_socket)
+    ingest = Ingest(machine.paths, AgentSettings(machine.paths, None), poke, read_key(machine.paths))
+    append(machine, *(event for _ in range(40) for event in small_session()))
+    assert ingest.drain(float("inf"))
+    monkeypatch.setattr(retention, "size", lambda _: 2**60)  # larger than it may be
+    ingest.upkeep.between_batches()
+    for _ in range(10):
+        append(machine, *small_session())
+        ingest.step()
+    assert not ingest.progress.caught_up
+    assert machine.counts().events < 60 < 40 * 6
     ingest.close()
     poke.close()
 

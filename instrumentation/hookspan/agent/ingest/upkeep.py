@@ -66,6 +66,7 @@ class Upkeep:
         self._strays = Interval(STRAYS_INTERVAL)
         self._rotation = Interval(ROTATE_INTERVAL)
         self._pruning = Interval(PRUNE_INTERVAL)
+        self._prunes = False  # has begun with what is past retention, and not ended
         self._shrinking = Interval(SHRINK_INTERVAL)
         self._shrunk_at = 0  # records
         self._rested = time.monotonic()  # when there was nothing to read
@@ -84,10 +85,12 @@ class Upkeep:
         return False
 
     def amid_backlog(self) -> None:
-        """Do what is due if there has been something to read for too long."""
+        """Do what is due if there has been something to read for too long; a prune that has begun goes on before."""
         if time.monotonic() - self._rested > OVERDUE:
             self._take_in_strays()
             self._keep_limits()
+        elif self._prunes:
+            self._prune_if_due()
 
     def strays_are_due(self) -> None:
         """Called by any thread: take in what there is before all is said to be read."""
@@ -99,10 +102,15 @@ class Upkeep:
     def _keep_limits(self) -> None:
         if self._rotation.is_due():
             self._ingest.guarded(lambda: self._journal.rotate_if_due(time.time()))
-        if self._pruning.is_due() and self._ingest.guarded(self._prune) is False:
-            self._pruning.again_in(PRUNE_PAUSE)
+        self._prune_if_due()
         if self._progress.records - self._shrunk_at > LONG_BACKLOG and self._shrinking.is_due():
             self._ingest.guarded(self._shrink)
+
+    def _prune_if_due(self) -> None:
+        if self._pruning.is_due():
+            self._prunes = self._ingest.guarded(self._prune) is False
+            if self._prunes:
+                self._pruning.again_in(PRUNE_PAUSE)
 
     def _prune(self) -> bool:
         """A slice of what is past retention; False if there is more."""
