@@ -1,10 +1,18 @@
 """Ports of this machine that are free, and stay so."""
 
+import itertools
+import os
 import random
 import socket
 import weakref
 
 FIRST, LAST = 20_000, 32_000  # below what the kernel takes for outgoing connections, 32768 and more on Linux
+WORKERS = 16  # of the test runner at most, the last of them also who is none
+
+EACH = (LAST - FIRST) // WORKERS
+_OWN = FIRST + EACH * (int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}")[2:]) % WORKERS)
+_BEGIN = random.SystemRandom().randrange(EACH)
+_TURN = itertools.cycle([*range(_OWN + _BEGIN, _OWN + EACH), *range(_OWN, _OWN + _BEGIN)])
 
 
 class Ports(dict[str, int]):
@@ -12,16 +20,18 @@ class Ports(dict[str, int]):
 
     A port must still be free when a killed program is started again, and when one starts long after its port was
     chosen. A socket without a file, named after the port, is what no other process can have then.
+
+    A port that was given back is given out again as late as can be, each worker of the test runner having ports of its
+    own: something of the test before may still send to it.
     """
 
     def __missing__(self, name: str) -> int:
-        for _ in range(1000):
-            port = random.SystemRandom().randrange(FIRST, LAST)
+        for port in itertools.islice(_TURN, EACH):
             if (held := _held(port)) is not None:
                 weakref.finalize(self, held.close)
                 self[name] = port
                 return port
-        raise RuntimeError(f"no free port between {FIRST} and {LAST}")
+        raise RuntimeError(f"no free port of the {EACH} from {_OWN}")
 
 
 def _held(port: int) -> socket.socket | None:
