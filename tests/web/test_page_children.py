@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from hookspan.wire import encode
 from hookspan.wire.facts import Children, ChildSpan
-from tests.web.browser import Visitor
+from tests.waiting import until
+from tests.web.browser import Visitor, drawn, release
 from tests.web.player import Player
 from tests.web.site import Site
 
@@ -89,6 +90,27 @@ def test_a_large_one_is_folded_until_somebody_looks(played: tuple[Site, dict[int
     expect(page.get_by_text("1 found")).to_be_visible()
     call.locator(".twist").click()
     expect(call).to_have_attribute("aria-expanded", "true")
+
+
+def test_rows_stay_where_they_are_while_a_search_asks_for_all_that_is_known(
+    played: tuple[Site, dict[int, str]], visitor: Visitor
+) -> None:
+    """Who clicks at a row that moves, clicks beside it."""
+    site, shown = played
+    page = visitor.visit(site, f"/sessions/{shown[MANY]}")
+    call = page.locator("span-waterfall [role=treeitem]").filter(has_text="Bash")
+    expect(call).to_contain_text(f"+{MANY + 1}")
+    held: list[Route] = []
+    page.route("**/spans?*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given
+    page.get_by_role("searchbox", name="Search spans").fill("test_cart_449")
+    expect(page.get_by_text("1 found")).to_be_visible()
+    until(lambda: held or page.wait_for_timeout(10), "the question")
+    drawn(page)
+    before = call.bounding_box()
+    with page.expect_response("**/spans?*"):
+        release(page, "**/spans?*", held)
+    drawn(page)
+    assert call.bounding_box() == before
 
 
 def test_they_are_found_by_what_they_say(played: tuple[Site, dict[int, str]], visitor: Visitor) -> None:

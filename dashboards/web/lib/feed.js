@@ -129,6 +129,7 @@ export class SessionFeed extends EventTarget {
 	}
 
 	#forget() {
+		this.complete = false;
 		this.#written = new Map();
 		this.#brief.clear();
 		this.#filled.clear();
@@ -230,7 +231,6 @@ export class SessionFeed extends EventTarget {
 		this.#fetching = new AbortController();
 		const { signal } = this.#fetching;
 		const [trace, brief] = [this.#trace ?? "", !this.#isWhole];
-		this.complete = false;
 		try {
 			for await (const page of this.#pages({ trace, brief }, signal)) {
 				this.expected = page.total;
