@@ -40,6 +40,8 @@ def _held(port: int) -> socket.socket | None:
     try:
         held.bind(f"\0hookspan-test-port-{port}")
         with socket.socket() as probe:
+            # A process that another thread is just starting has the probe, too, until it runs its program.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     except OSError:
         held.close()

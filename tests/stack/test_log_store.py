@@ -24,6 +24,7 @@ from tests.waiting import until
 __all__ = ["make_machine"]
 SETTINGS = '[export]\nendpoint = "{url}"\nlogs = true\naudit = true\n'
 DECISION = "hookspan.tool.decision"
+POLICY = "hookspan.policy"
 
 
 def trace_to_logs(trace: str) -> list[str]:
@@ -73,7 +74,7 @@ def test_a_record_leads_to_its_trace_and_the_trace_to_its_records(
 ) -> None:
     machine = make_machine(settings=SETTINGS.format(url=stack.otlp_http))
     machine.up()
-    until(lambda: machine.status()["export"].get("logs"))
+    until(lambda: any(log.event == POLICY for log in stored(machine)), "the policy, from which on it makes records")
     machine.hooks(*small_session(tools=2))
     until(lambda: sum(log.event == DECISION for log in stored(machine)) == 2)
     assert machine.json("flush", "--wait", "60s")["exported"]
@@ -117,7 +118,7 @@ def test_agent_and_collector_are_killed_while_the_store_is_away_and_none_is_lost
     """The store itself is stopped, not killed: it answers before it writes."""
     machine = make_machine(settings=SETTINGS.format(url=stack.otlp_http))
     machine.up()
-    until(lambda: machine.status()["export"].get("logs"))
+    until(lambda: any(log.event == POLICY for log in stored(machine)), "the policy, from which on it makes records")
     sessions = 0
 
     def work() -> None:
@@ -158,7 +159,7 @@ def test_a_secret_and_a_prompt_are_not_in_the_store(stack: Stack, make_machine: 
     """Nothing that a person said is in a record of ours; a secret in what others send is masked on the way."""
     machine = make_machine(settings=SETTINGS.format(url=stack.otlp_http))
     machine.up()
-    until(lambda: machine.status()["export"].get("logs"))
+    until(lambda: any(log.event == POLICY for log in stored(machine)), "the policy, from which on it makes records")
     events = small_session(tools=1)
     said = "what-only-this-test-says"
     for event in events:
