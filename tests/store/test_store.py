@@ -234,6 +234,38 @@ def test_a_migration_keeps_a_copy_and_is_all_or_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "some.db.v1").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_while_a_store_is_made_or_upgraded_a_reader_sees_it_as_it_was_or_whole(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, earlier: int
+) -> None:
+    paths.create()
+    if earlier:
+        with sqlite3.connect(paths.store) as older:
+            older.executescript(
+                f"PRAGMA application_id = {schema.APPLICATION}; PRAGMA user_version = {earlier};"
+                + "".join(schema.MIGRATIONS[:earlier])
+            )
+    seen: list[tuple[int, int]] = []
+
+    def look(_: str) -> None:
+        reader = database.open_reader(paths.store)
+        versions = [reader.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "schema_version")]
+        reader.close()
+        if seen[-1:] != [tuple(versions)]:
+            seen.append((versions[0], versions[1]))
+
+    class Watched(sqlite3.Connection):
+        def __init__(self, path: Any, *arguments: Any, **options: Any) -> None:
+            super().__init__(path, *arguments, **options)
+            if path == paths.store:
+                self.set_trace_callback(look)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, **{"factory": Watched, **options}))
+    Store.open(paths).close()
+    assert [version for version, _ in seen] == [earlier, len(schema.MIGRATIONS)]
+
+
 @pytest.mark.parametrize("damage", ["text", "foreign", "header", "pages"])
 def test_a_damaged_store_is_told_apart_and_can_be_set_aside(paths: Paths, store: Store, damage: str) -> None:
     store.commit(made.commit(1, 2_000))

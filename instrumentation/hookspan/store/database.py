@@ -201,19 +201,22 @@ def open_writer(
     *,
     application: int,
     migrations: Sequence[str],
+    complete: Callable[[sqlite3.Connection], None] = lambda _: None,
     synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
 ) -> sqlite3.Connection:
-    """Open or create a database and bring it to the newest format.
+    """Open or create a database and bring it to the newest format, in one transaction: no reader sees a half of it.
 
     `application` marks the file as ours. `migrations[n]` is the SQL that leads from `user_version` n to n + 1; before
-    an existing file is changed a copy of it is kept as `<name>.v<n>`. Raises StoreTooNew and StoreDamaged.
+    an existing file is changed a copy of it is kept as `<name>.v<n>`. `complete` adds what a database of any version
+    may lack. Raises StoreTooNew and StoreDamaged.
     """
     _create(path)
     # Isolation level None: transactions are begun and ended in the open. The owner sees to one thread at a time.
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
     try:
         with damage_noticed(path):
-            _prepare(connection, path, application, migrations, synchronous)
+            _configure(connection, path, application, migrations, synchronous)
+            _upgrade(connection, path, application, migrations, complete)
     except BaseException:
         connection.close()
         raise
@@ -279,11 +282,12 @@ def open_reader(path: Path) -> Reading:
     return connection
 
 
-def _prepare(
+def _configure(
     connection: sqlite3.Connection, path: Path, application: int, migrations: Sequence[str], synchronous: str
 ) -> None:
+    """Refuses what isn't ours, or is newer; else sets what holds for this connection and for the file."""
     version = _pragma(connection, "user_version")
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    tables = _has_tables(connection)
     if tables and _pragma(connection, "application_id") != application:
         raise StoreDamaged(path, "it is a database of another program")
     if version > len(migrations):
@@ -297,14 +301,29 @@ def _prepare(
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+
+
+def _upgrade(
+    connection: sqlite3.Connection,
+    path: Path,
+    application: int,
+    migrations: Sequence[str],
+    complete: Callable[[sqlite3.Connection], None],
+) -> None:
+    version = _pragma(connection, "user_version")
+    begin = "BEGIN IMMEDIATE;"
     if version < len(migrations):
-        if tables:
+        if _has_tables(connection):
             copy_to(path.with_name(f"{path.name}.v{version}"), connection)
         steps = "".join(migrations[version:])
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {steps} PRAGMA application_id = {application};"
-            f"PRAGMA user_version = {len(migrations)}; COMMIT;"
-        )
+        begin += f"{steps} PRAGMA application_id = {application}; PRAGMA user_version = {len(migrations)};"
+    connection.executescript(begin)
+    complete(connection)
+    connection.execute("COMMIT")
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def copy_to(target: Path, connection: sqlite3.Connection) -> None:

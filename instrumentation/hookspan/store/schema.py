@@ -557,18 +557,17 @@ def missing_columns(db: sqlite3.Connection) -> list[str]:
     return [name for name in SESSION_FIELDS if name not in columns]
 
 
-def add_columns(db: sqlite3.Connection) -> None:
-    """Gives the store a column, with the default, for each field that it lacks."""
+def complete(db: sqlite3.Connection) -> None:
+    """Give the store what it lacks: a column, with the default, for each field of a session, and the indexes.
+
+    An index of a million spans takes 3 s.
+    """
     for name in missing_columns(db):
         default = getattr(_DEFAULTS, name)
         literal = int(default) if isinstance(default, int) else f"'{default}'"
         db.execute(
             f"ALTER TABLE session ADD COLUMN {name} {_COLUMN_TYPES[_SESSION_TYPES[name]]} NOT NULL DEFAULT {literal}"
         )
-
-
-def add_indexes(db: sqlite3.Connection) -> None:
-    """Gives the store the indexes that it lacks: of a million spans in 3 s."""
     for statement in _INDEXES:
         db.execute(statement)
 

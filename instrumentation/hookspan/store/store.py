@@ -70,11 +70,10 @@ class Store:
     @classmethod
     def open(cls, paths: Paths) -> Self:
         """Open or create it. Raises StoreTooNew, StoreDamaged."""
-        connection = open_writer(paths.store, application=schema.APPLICATION, migrations=schema.MIGRATIONS)
+        connection = open_writer(
+            paths.store, application=schema.APPLICATION, migrations=schema.MIGRATIONS, complete=schema.complete
+        )
         try:
-            with damage_noticed(paths.store):
-                schema.add_columns(connection)
-                schema.add_indexes(connection)
             return cls(paths.store, connection)
         except BaseException:
             connection.close()
