@@ -1,6 +1,7 @@
 """What `hookspan forget` leaves of a session: no byte of what it alone brought, and all that others brought, too."""
 
 import contextlib
+import fcntl
 import gzip
 import uuid
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.machine import Machine, event
+from tests.agent.ingest import drain
+from tests.agent.machine import Machine, append, event
 from tests.otlp_sink import Sink
 from tests.waiting import until
 
@@ -114,6 +117,39 @@ def test_what_another_session_brought_too_stays(machine: Machine, tmp_path: Path
     assert machine.cli("rebuild").returncode == 0
     (row,) = sessions(machine)
     assert (row.id, row.project, row.repository, row.branch) == (kept, "shop", "shop-remote", "shop-branch")
+
+
+def half_read(machine: Machine, folder: Path) -> str:
+    """A session of whose events the agent has read the first; the next waits in the journal, the last in a stray."""
+    session = str(uuid.uuid4())
+    append(machine, event("SessionStart", session, source="startup", cwd=str(folder)))
+    drain(machine.paths)
+    append(machine, event("UserPromptSubmit", session, prompt_id=str(uuid.uuid4()), prompt=MARK, cwd=str(folder)))
+    with machine.paths.current.open("rb") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        append(machine, event("SessionEnd", session, reason="other", cwd=str(folder)))
+    assert list(machine.paths.journal.glob("stray-*"))
+    return session
+
+
+def test_what_no_agent_has_read_is_forgotten_too(machine: Machine, tmp_path: Path):
+    gone = half_read(machine, repository(tmp_path / f"{MARK}-folder", MARK))
+    assert machine.json("forget", gone, "--yes")["events"] == 3
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
+    assert machine.cli("rebuild").returncode == 0
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == sessions(machine) == []
+
+
+def test_nothing_is_forgotten_while_the_journal_is_locked(machine: Machine, tmp_path: Path):
+    gone = half_read(machine, tmp_path)
+    with machine.paths.current.open("rb") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        refused = machine.cli("forget", gone, "--yes")
+        assert (refused.returncode, refused.stdout) == (EXIT_USER, "")
+        assert "keeps the journal locked" in refused.stderr
+        assert [row.id for row in sessions(machine)] == [gone]
+    assert machine.cli("forget", gone, "--yes").returncode == 0
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
 
 
 def calls(machine: Machine, project: str) -> float:

@@ -132,18 +132,14 @@ def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
 
 def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     """Delete the sessions, with exclusive access to the state; what was removed."""
-    from hookspan.agent.exclusive import ingest
     from hookspan.journal import Journal
     from hookspan.journal.rewrite import forget_quarantined, rewrite
     from hookspan.store import Store
 
     if paths.store_before_rebuild.exists():
         raise UserError("a rebuild was interrupted", hint="`hookspan rebuild` finishes it")
-    journal = Journal(paths)
-    journal.rotate()  # relays append to the current segment, so that one can't be rewritten
-    with ingest(paths) as reading:
-        reading.drain(float("inf"))
-    is_of = of_sessions(sessions)
+    journal, is_of = Journal(paths), of_sessions(sessions)
+    _finish(paths, journal, is_of)
     folders = _folders_of(journal, is_of)
     store = Store.open(paths)
     try:
@@ -176,6 +172,34 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         "projects": only,
         "shared": [project for project, alone in projects.items() if not alone],
     }
+
+
+def _finish(paths: Paths, journal: Journal, is_of: Callable[[bytes], bool]) -> None:
+    """Read the journal to its end, and leave nothing of theirs in the current segment: relays append to that one.
+
+    Strays, and the facts that reading adds, get there meanwhile; so once more, until none did.
+    """
+    from hookspan.agent.exclusive import ingest
+    from hookspan.journal import JournalBusyError, rotation
+    from hookspan.journal.rewrite import lines
+
+    locked = UserError(
+        "nothing is forgotten: a process keeps the journal locked, most likely a hook that was stopped",
+        hint=f"`fuser {paths.current}` names it: let it go on or end it, and run this once more",
+    )
+    with ingest(paths) as reading:
+        more = True
+        while more:
+            reading.drain(float("inf"))
+            try:
+                rotation.rotate(paths)
+            except JournalBusyError as error:
+                raise locked from error
+            reading.drain(float("inf"))
+            current = [segment for segment in journal.segments() if segment.current]
+            more = journal.take_in_strays() > 0 or any(is_of(line) for segment in current for line in lines(segment))
+    if journal.strays_held:
+        raise locked
 
 
 def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[str]:
