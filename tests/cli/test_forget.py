@@ -15,7 +15,7 @@ from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.ingest import drain
-from tests.agent.machine import Machine, append, event
+from tests.agent.machine import Machine, append, event, small_session
 from tests.otlp_sink import Sink
 from tests.waiting import until
 
@@ -150,6 +150,18 @@ def test_nothing_is_forgotten_while_the_journal_is_locked(machine: Machine, tmp_
         assert [row.id for row in sessions(machine)] == [gone]
     assert machine.cli("forget", gone, "--yes").returncode == 0
     assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
+
+
+def test_an_empty_id_is_none_though_every_id_begins_with_it(machine: Machine):
+    """`hookspan forget "$ID"` where the variable is not set."""
+    append(machine, *small_session(), b"no JSON")
+    drain(machine.paths)
+    for command in (("forget", "--yes"), ("share", "--output", "-"), ("trace",)):
+        for blank in ("", " "):
+            told = machine.cli(*command, blank)
+            assert (told.returncode, told.stdout) == (EXIT_USER, ""), command
+            assert "the id is empty" in told.stderr
+    assert len(sessions(machine)) == 1
 
 
 def calls(machine: Machine, project: str) -> float:

@@ -16,8 +16,15 @@ SHOWN: Final = 5  # of ids that a prefix could mean
 HEX: Final = frozenset("0123456789abcdef")
 
 
+def refuse_empty(id_: str) -> None:
+    """Raise UserError where no id is given, as by a variable that isn't set: every id begins with that."""
+    if not id_.strip():
+        raise UserError("the id is empty", hint="`hookspan sessions` lists sessions")
+
+
 def find(reader: Reader, id_: str) -> tuple[SessionRow | None, list[Span]]:
     """The session's row, and the spans that were asked for. UserError names what else the id could mean."""
+    refuse_empty(id_)
     if id_ == "last":
         return _last(reader)
     wanted = id_.strip().lower()

@@ -86,8 +86,10 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
 
 def _session(paths: Paths, given: str) -> str:
     """The session that is meant; one that only the journal knows must be given whole."""
+    from hookspan.cli.terminal.lookup import refuse_empty
     from hookspan.store import Reader
 
+    refuse_empty(given)
     matching = Reader(paths).find_sessions(given, limit=6)
     if given in matching or (not matching and _in_journal(paths, given)):
         return given
