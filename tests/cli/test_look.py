@@ -281,3 +281,15 @@ def test_only_some_events(home):
         if event["session_id"].startswith("aaaa0000") and event.get("tool_name") in {"Bash", "Edit"}
     ]
     assert 0 < len(of_one) < len(every)
+
+
+def test_an_emoji_that_was_cut_is_printed(tmp_path):
+    """Half of it is no text that a file or a pipe takes."""
+    prompt = {"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt": "cut \ud83d"}
+    line = json.dumps({"v": 1, "at": 1, "agent": "claude-code", "event": prompt}).encode()
+    take_in(Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)}), [line])
+    for form in ([], ["--json"]):
+        shown = run(tmp_path, "tail", "--no-follow", *form)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert "cut \ufffd" in shown.stdout
+    assert [row["id"] for row in json.loads(run(tmp_path, "sessions", "--json").stdout)] == ["s"]

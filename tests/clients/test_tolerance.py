@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -178,6 +180,41 @@ def test_numbers_beyond_all_measure():
         data = json.dumps(huge(transcript)).encode() + b"\n"
         assert all(wire.encode(fact) for fact in TranscriptParser("s", "f.jsonl").feed(data))
         read_history_line(data)
+
+
+def with_text(lines: list[dict], text: str) -> list[bytes]:
+    return [json.dumps(line | {"cut": text}).encode() + b"\n" for line in lines]
+
+
+@pytest.mark.parametrize("text", ["a\ud83d", "\ude00b", "\\\ud83d", "\\\\ud83d\ude00", "\ud83d\\ude00", "\ude00\ud83d"])
+def test_a_text_that_was_cut_within_an_emoji_costs_half_an_emoji(text):
+    """JavaScript does that, and writes the other half as an escape."""
+    mended = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    for parser, lines, agent in (
+        (partial(TranscriptParser, "s", "f.jsonl"), LINES, "claude-code"),
+        (partial(RolloutParser, "s", "/f"), ROLLOUTS, "codex"),
+        (partial(EventsParser, "s", "/f"), COPILOT_EVENTS, "copilot"),
+    ):
+        facts, talks = [], []
+        for data in (with_text(lines, text), with_text(lines, mended)):
+            read = parser()
+            facts.append([fact for line in data for fact in read.feed(line)] + list(read.end()))
+            talks.append(list(messages(data, agent)))
+        assert facts[0] == facts[1] != []
+        assert talks[0] == talks[1] != []
+    for agent, events in (("claude-code", PAYLOADS), ("codex", CODEX), ("copilot", COPILOT)):
+        frame = b'{"v":1,"agent":"%s","at":1,"took":1,"event":%%s}' % agent.encode()
+        read, wanted = ([decode(frame % line, KEY) for line in with_text(events, one)] for one in (text, mended))
+        assert read == wanted
+    prompt = {"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt": text}
+    line = json.dumps({"v": 1, "at": 1, "event": prompt}).encode()
+    assert [said.text for said in conversation(of_events=True).feed(line, 0)] == [mended]
+    assert read_history_line(with_text([{"uuid": "u"}], text)[0]) is not None
+
+
+def test_bytes_that_are_no_text_are_set_aside_with_their_line():
+    with pytest.raises(wire.Unreadable):
+        decode(b'{"v":1,"at":1,"event":{"hook_event_name":"Stop","session_id":"s","cwd":"\xff"}}', KEY)
 
 
 @given(st.binary(max_size=200))

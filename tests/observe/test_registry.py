@@ -244,6 +244,9 @@ def test_values_of_later_versions_do_no_harm():
     entry = parse(json.dumps(fields(status="dreaming", statusUpdatedAt="soon", name=None, kind=7)).encode())
     assert entry is not None
     assert (entry.status, entry.name, entry.kind) == (None, "", "")
+    entry = parse(json.dumps(fields(name="cut \ud83d")).encode())
+    assert entry is not None
+    assert entry.name == "cut \ufffd"
     entry = parse(json.dumps(fields(status="waiting", waitingFor="worker request")).encode())
     assert entry is not None
     assert entry.asks == "other"

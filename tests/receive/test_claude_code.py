@@ -7,6 +7,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hookspan.receive import otlp
 from hookspan.receive.claude_code import ClaudeCode
 from hookspan.store import Reader
 from hookspan.store.told import Told
@@ -51,6 +52,12 @@ def test_the_same_request_gives_the_same_facts():
     record = {**HOOKS, "session.id": "a", "at": 7}
     assert told(record) == told(record)
     assert told(record)[0].key != told({**record, "at": 8})[0].key
+
+
+def test_an_emoji_that_was_cut_is_a_text_in_json():
+    request = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"cut \\ud83d"}}]}]}]}'
+    (resource,) = otlp.decode("logs", request, is_json=True).resource_logs
+    assert resource.scope_logs[0].log_records[0].body.string_value == "cut \ufffd"
 
 
 def test_no_content_is_kept_of_what_is_received(receiving: Receiving, sink: Sink):

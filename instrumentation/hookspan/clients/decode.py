@@ -84,7 +84,7 @@ def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Record:
 def _fields(line: RawEvent) -> dict[str, Any]:
     try:
         fields = _decode(line.event)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("not_json") from error
     if type(fields) is not dict:
         raise Unreadable("no_event")

@@ -19,6 +19,7 @@ from hookspan.clients.copilot.settings_files import EVENTS
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 from hookspan.wire.facts import AgentMeta
+from hookspan.wire.foreign import decoder
 
 from . import rollouts
 from .lines import Source
@@ -206,8 +207,8 @@ class _Owner(msgspec.Struct, rename={"session_id": "sessionId"}):
     session_id: str
 
 
-_event = msgspec.json.Decoder(_Event).decode
-_owner = msgspec.json.Decoder(_Owner).decode
+_event = decoder(_Event)
+_owner = decoder(_Owner)
 
 
 def _cwd_of_events(path: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from hookspan.clients.claude_code.transcript_files import transcript_of
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.wire.fields import timestamp_ns
+from hookspan.wire.foreign import decoder
 
 CHUNK: Final = 1 << 20
 MOST: Final = 256 << 20
@@ -37,7 +38,7 @@ class _Span(msgspec.Struct):
     branch: str
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = decoder(_Line)
 
 
 class Branches:

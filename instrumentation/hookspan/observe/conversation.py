@@ -21,6 +21,7 @@ from hookspan.model.state import bound
 from hookspan.paths import Paths
 from hookspan.reading import RefusedError, open_regular
 from hookspan.store import Reader
+from hookspan.wire.foreign import decoder
 from hookspan.wire.scrub import bounded_json, bounded_text
 
 from .line_index import LineIndex, LineIndexes, Place
@@ -84,7 +85,7 @@ class _Line(msgspec.Struct):
     event: _Ended
 
 
-_line = msgspec.json.Decoder(_Line).decode
+_line = decoder(_Line)
 
 
 class Conversation:

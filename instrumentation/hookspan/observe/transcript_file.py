@@ -13,6 +13,7 @@ from hookspan.model.state import SessionState
 from hookspan.reading import MAX_LINE, open_regular
 from hookspan.wire.facts import Fact, ModelCall
 from hookspan.wire.fields import timestamp_ns
+from hookspan.wire.foreign import decoder
 
 from .prices import put_price
 from .repositories import work_tree
@@ -134,7 +135,7 @@ class _Timed(msgspec.Struct):
     timestamp: str = ""
 
 
-_timed = msgspec.json.Decoder(_Timed).decode
+_timed = decoder(_Timed)
 
 
 def _time_of(line: bytes) -> int:

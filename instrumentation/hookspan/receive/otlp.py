@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from hookspan.config import Signal
 from hookspan.export.services import SERVICES
+from hookspan.wire.foreign import whole
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -113,7 +114,7 @@ def encoded(message: Message, *, is_json: bool) -> bytes:
 
 def _tree(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(whole(data))
     except (ValueError, RecursionError) as error:
         raise NotOtlpError("the body is not JSON") from error
 

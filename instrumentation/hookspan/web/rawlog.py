@@ -15,13 +15,14 @@ from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.web import schemas
 from hookspan.web.serializers import ms
+from hookspan.wire.foreign import decoder
 from hookspan.wire.record import STATUS_LINE
 
 SHOWN: Final = 32 << 10  # bytes of a line in a list
 WHOLE: Final = 4 << 20  # bytes of a line that is asked for by its number
 
 Kind = Literal["event", "reduced", "fact", "status_line", "other"]
-_decode = msgspec.json.Decoder().decode
+_decode = decoder(dict[str, Any])
 
 
 class RawLog:
@@ -83,10 +84,10 @@ class RawLog:
 def item(number: int, line: bytes, shown: int) -> schemas.LogItem:
     """A line as the page gets it."""
     try:
-        fields = _decode(line)
+        fields: dict[str, Any] | None = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = None
-    about: dict[str, Any] = fields if isinstance(fields, dict) else {}
+    about = fields or {}
     event = about.get("event")
     raw: dict[str, Any] = event if isinstance(event, dict) else {}
     kind = _kind(about)

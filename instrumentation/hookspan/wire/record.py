@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from .facts import Fact, Forgotten
+from .foreign import decoder
 from .reduced import Reduced
 
 Record: TypeAlias = Reduced | Fact
@@ -77,7 +79,8 @@ class RawEvent(msgspec.Struct, gc=False):
         )
 
 
-_line = msgspec.json.Decoder(RawEvent).decode
+read_raw: Final = decoder(RawEvent)
+"""A line as the relay writes it, whatever its `kind`; raises msgspec's errors, UnicodeDecodeError, RecursionError."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -92,10 +95,10 @@ _KINDS: Final[dict[str, Any]] = {"fact": Fact, "reduced": Reduced}
 
 
 @functools.cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: str) -> Callable[[bytes], Any]:
     """Made when it is used first: those of all facts take 10 ms, which a command that shows rows never needs."""
     with MAKING:
-        return msgspec.json.Decoder(_KINDS[kind])
+        return decoder(_KINDS[kind])
 
 
 def read_line(data: bytes) -> RawEvent | Record:
@@ -107,26 +110,15 @@ def read_line(data: bytes) -> RawEvent | Record:
     try:
         line = read_raw(data)
         if line.kind in _KINDS:
-            record: Record = _decoder(line.kind).decode(data)
+            record: Record = _decoder(line.kind)(data)
             return record
     except msgspec.ValidationError as error:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("not_json") from error
     if line.kind not in {EVENT, STATUS_LINE} or not 0 < line.at < _AT_MAX:
         raise Unreadable("foreign")
     return line
-
-
-def read_raw(data: bytes) -> RawEvent:
-    """A line as the relay writes it, whatever its `kind`; raises msgspec's errors and RecursionError."""
-    try:
-        return _line(data)
-    except (msgspec.ValidationError, RecursionError):
-        raise
-    except msgspec.DecodeError:
-        # A hook passes on bytes that are not UTF-8 unchanged; the event around them is still usable.
-        return _line(data.decode("utf-8", "replace").encode())
 
 
 def encode(record: Record) -> bytes:

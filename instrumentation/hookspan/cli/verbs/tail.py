@@ -23,6 +23,7 @@ from hookspan.journal.position import Line, Position
 from hookspan.journal.tail import Tail
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
+from hookspan.wire.foreign import decoder
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
 DETAIL: Final = ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt", "skill")
@@ -61,6 +62,7 @@ class Wanted(NamedTuple):
         )
 
 
+_decode = decoder(dict[str, Any])
 _Choice: TypeAlias = Callable[[list[Line]], Iterator[dict[str, Any]]]
 """What of the journal's lines is to be shown."""
 
@@ -134,10 +136,10 @@ def _start(paths: Paths, count: int, chosen: _Choice) -> tuple[Tail, list[dict[s
 def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut, wanted: Wanted) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            event = json.loads(opted_out.blanked(line.data))
+            event = _decode(opted_out.blanked(line.data))
         except (ValueError, RecursionError):
             continue  # torn or foreign: the agent sets it aside and counts it
-        if isinstance(event, dict) and (facts or event.get("kind") != "fact") and wanted.has(event):
+        if (facts or event.get("kind") != "fact") and wanted.has(event):
             yield event
 
 

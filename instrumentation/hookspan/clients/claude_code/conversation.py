@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.wire.foreign import decoder
+
 from .transcript_lines import blocks
 
 Message = dict[str, Any]
@@ -60,7 +62,7 @@ class SaidLine(msgspec.Struct, rename="camel"):
         return not any(block.get("type") == "tool_result" for block in blocks(self.message.content))
 
 
-_decode = msgspec.json.Decoder(SaidLine).decode
+_decode = decoder(SaidLine)
 
 
 def read(line: bytes) -> SaidLine | None:

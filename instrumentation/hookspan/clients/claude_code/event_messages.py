@@ -13,6 +13,7 @@ import msgspec
 from hookspan.clients.message import Message, made
 from hookspan.screen import shown
 from hookspan.wire.fields import as_array, as_name, as_object
+from hookspan.wire.foreign import decoder
 
 from .conversation import SaidLine, result_text
 from .messages import call_of, said_by_user
@@ -23,7 +24,7 @@ class _Line(msgspec.Struct):
     event: dict[str, Any]
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = decoder(_Line)
 
 
 class EventConversation:

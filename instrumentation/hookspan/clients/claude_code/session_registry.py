@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from hookspan.wire.facts import Asks, ClientStatus
+from hookspan.wire.foreign import whole
 
 FOLDER: Final = "sessions"
 NAME: Final = re.compile(r"\A(\d{1,10})\.json\Z")
@@ -70,7 +71,7 @@ class Entry(NamedTuple):
 def parse(data: bytes) -> Entry | None:
     """The entry in a file's content; None if it is none."""
     try:
-        fields, _ = _decoder.raw_decode(data.decode("utf-8", "replace").lstrip())
+        fields, _ = _decoder.raw_decode(whole(data).decode("utf-8", "replace").lstrip())
     except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict):

@@ -16,6 +16,7 @@ from hookspan.errors import UserError
 from hookspan.folders import absolute, home_folder
 from hookspan.reading import RefusedError, read_small
 from hookspan.wire.facts import AgentMeta
+from hookspan.wire.foreign import decoder
 
 AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
 WORKFLOW_RUN: Final = re.compile(r"wf_[a-z0-9-]{6,64}")
@@ -33,7 +34,7 @@ class _Meta(msgspec.Struct, rename="camel"):
     spawned_agent_type: str | None = ""
 
 
-_meta = msgspec.json.Decoder(_Meta).decode
+_meta = decoder(_Meta)
 
 
 def transcript_roots(

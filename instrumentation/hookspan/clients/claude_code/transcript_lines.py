@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from hookspan.wire.fields import timestamp_ns
+from hookspan.wire.foreign import decoder
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 """Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
@@ -94,7 +95,7 @@ class Line(msgspec.Struct, rename="camel"):
     pr_repository: str | None = None
 
 
-decode = msgspec.json.Decoder(Line).decode
+decode = decoder(Line)
 """The line of some bytes; raises what msgspec raises, UnicodeDecodeError and RecursionError."""
 
 
@@ -142,7 +143,7 @@ class HistoryLine(msgspec.Struct, rename="camel"):
         return timestamp_ns(self.timestamp) if self.timestamp else 0
 
 
-_decode_history = msgspec.json.Decoder(HistoryLine).decode
+_decode_history = decoder(HistoryLine)
 
 
 def read_history_line(data: bytes) -> HistoryLine | None:

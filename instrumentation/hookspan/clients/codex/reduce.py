@@ -18,6 +18,7 @@ from hookspan.prices import Used, price
 from hookspan.wire import command, shell_targets, targets
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import LOCAL_KEY, SYNTHETIC_KEY, as_count, as_name, as_object, copied, copy, digest
+from hookspan.wire.foreign import decoder
 from hookspan.wire.reduced import SERVED_BY_OPENAI, ModelRequest, Reduced, Target
 from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
@@ -37,7 +38,7 @@ _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.encode
-_decode = msgspec.json.Decoder().decode
+_decode = decoder(dict[str, Any])
 
 
 class _Input(msgspec.Struct):

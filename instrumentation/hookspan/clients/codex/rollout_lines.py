@@ -13,6 +13,7 @@ import msgspec
 
 from hookspan.catalogue.codex import CODEX
 from hookspan.wire.fields import as_array, as_name, as_object, timestamp_ns
+from hookspan.wire.foreign import decoder
 
 from .reduce import PATCH, SHELL
 
@@ -28,7 +29,7 @@ _BARE: Final = frozenset({"", "functions"})
 _V1: Final = "multi_agent_v1"
 _ABORTED: Final = re.compile(r"(?:\A|\n)aborted by user")
 _NEVER_BEGAN: Final = re.compile(r"unsupported (?:custom tool )?call: |failed to parse function arguments: ")
-_decode = msgspec.json.Decoder().decode
+_decode = decoder(dict[str, Any])
 
 
 class Line(msgspec.Struct):
@@ -61,7 +62,7 @@ class Line(msgspec.Struct):
         return as_name(self.payload.get("turn_id")) or as_name(inner.get("turn_id"))
 
 
-_line = msgspec.json.Decoder(Line).decode
+_line = decoder(Line)
 
 
 def read(data: bytes) -> Line | None:

@@ -28,6 +28,7 @@ from hookspan.wire.facts import (
     TranscriptEvent,
 )
 from hookspan.wire.fields import as_count, as_name, as_number, as_object, as_path, as_word, digest, timestamp_ns
+from hookspan.wire.foreign import decoder
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
@@ -67,7 +68,7 @@ class Line(msgspec.Struct):
     agentId: str = ""  # noqa: N815 - the client's name
 
 
-_decode = msgspec.json.Decoder(Line).decode
+_decode = decoder(Line)
 
 
 def read(data: bytes) -> Line | None:
