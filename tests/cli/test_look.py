@@ -209,6 +209,12 @@ def test_ids_that_name_nothing_or_too_much(home):
     ambiguous = run(home, "trace", "3")
     assert ambiguous.returncode == EXIT_USER
     assert "3522a16c-b1d0-46b2-9c30-45456100e82a" in ambiguous.stderr
+    for verb in (["trace"], ["share"], ["forget", "--yes"]):
+        no_text = run(home, *verb, "3e\udcff")
+        assert no_text.returncode == EXIT_USER, no_text.stderr
+    for verb in (["sessions"], ["cost"], ["waste"], ["search", "--spans", "x"]):
+        none = run(home, *verb, "--project", "\udcff")
+        assert (none.returncode, none.stderr) == (0, ""), none.stderr
 
 
 def test_labels_are_hidden_where_content_is_not_shown(home, tmp_path):

@@ -7,7 +7,7 @@ web server.
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -16,6 +16,18 @@ from hookspan.cli import verbs
 from hookspan.cli.terminal import output
 from hookspan.cli.terminal.text import colour
 from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
+
+
+class _Text(click.types.StringParamType):
+    """A text on the command line, of bytes that need not be UTF-8; paths have another type."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """With U+FFFD in their place."""
+        text = str(super().convert(value, param, ctx))
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+_TEXT: Final = _Text()
 
 
 class LazyGroup(click.Group):
@@ -27,7 +39,13 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import the verb, and nothing else."""
-        return verbs.load(cmd_name) if cmd_name in verbs.NAMES else None
+        if cmd_name not in verbs.NAMES:
+            return None
+        command = verbs.load(cmd_name)
+        for parameter in command.params:
+            if parameter.type is click.STRING:
+                parameter.type = _TEXT
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

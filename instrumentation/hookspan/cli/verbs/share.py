@@ -24,7 +24,10 @@ KEPT: Final = ("paths", "names")
 )
 @click.option("--keep", multiple=True, type=click.Choice(KEPT), help="Leave these in; may be given for each.")
 @click.option(
-    "--output", metavar="FILE", help="Where to write; `-` prints it. By default named after the session, here."
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="Where to write; `-` prints it. By default named after the session, here.",
 )
 @YES
 def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], output: str | None, yes: bool) -> None:
