@@ -15,8 +15,10 @@ from hookspan.agent.ingest import Ingest, upkeep
 from hookspan.agent.key import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
+from hookspan.journal import Journal
 from hookspan.store import Reader, retention
 from tests.journal.set_aside import counts
+from tests.journal.test_numbers import KilledError, killed
 from tests.otlp_sink import Sink
 from tests.waiting import until
 
@@ -250,6 +252,33 @@ def test_a_prune_goes_on_while_events_keep_coming(tmp_path: Path, monkeypatch: p
         ingest.step()
     assert not ingest.progress.caught_up
     assert machine.counts().events < 60 < 40 * 6
+    ingest.close()
+    poke.close()
+
+
+def test_what_a_kill_left_of_compaction_stays_no_longer_than_raw_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    machine = Machine(tmp_path).install()
+    poke = Poke(machine.paths.poke_socket)
+    ingest = Ingest(machine.paths, AgentSettings(machine.paths, None), poke, read_key(machine.paths))
+    append(machine, *small_session())
+    assert ingest.drain(float("inf"))
+    assert Journal(machine.paths).rotate()
+    raw = machine.paths.journal / f"{1:020}.jsonl"
+    os.utime(raw, (0, time.time() - 2 * 86_400))
+    monkeypatch.setattr(ingest.upkeep.loop, "pause", lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KilledError):
+            ingest.upkeep.step()
+    assert b"hi" in raw.read_bytes()
+    raw.with_suffix(".tmp").write_bytes(b"half of a segment")
+    packed = raw.with_suffix(".jsonl.gz")
+    content = packed.read_bytes()
+    ingest.upkeep.step()
+    assert list(machine.paths.journal.glob(f"{1:020}*")) == [packed]
+    assert packed.read_bytes() == content
     ingest.close()
     poke.close()
 

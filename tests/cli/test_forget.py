@@ -12,6 +12,7 @@ import pytest
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.errors import EXIT_USER
+from hookspan.journal import Journal
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.ingest import drain
@@ -138,6 +139,19 @@ def test_what_no_agent_has_read_is_forgotten_too(machine: Machine, tmp_path: Pat
     assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
     assert machine.cli("rebuild").returncode == 0
     assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == sessions(machine) == []
+
+
+def test_what_a_kill_left_of_a_segment_is_forgotten_too(machine: Machine, tmp_path: Path):
+    gone = half_read(machine, tmp_path)
+    journal = Journal(machine.paths)
+    assert journal.rotate()
+    (segment,) = journal.raw_older_than(-1)
+    raw = segment.path.read_bytes()
+    journal.compact(segment, bytes)
+    for name in (segment.path, segment.path.with_suffix(".tmp"), machine.paths.quarantine / "2026-01-01.tmp"):
+        name.write_bytes(raw)
+    assert machine.cli("forget", gone, "--yes").returncode == 0
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
 
 
 def test_nothing_is_forgotten_while_the_journal_is_locked(machine: Machine, tmp_path: Path):

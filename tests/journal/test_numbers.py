@@ -141,6 +141,11 @@ class History(RuleBasedStateMachine):
                     self.journal.compact(raw[0], reduce)
 
     @rule()
+    def delete_leftovers(self):
+        self.journal.delete_leftovers()
+        assert len(segments.names(self.paths.journal)) == len(list(self.paths.journal.glob("0*")))
+
+    @rule()
     def restart_keeper(self):
         self.journal = Journal(self.paths)
 

@@ -79,6 +79,10 @@ class Journal:
         """Delete what was set aside longer ago: it is as raw as lines before compaction. The number of bytes freed."""
         return quarantine.delete_old(self._paths, (time.time() if now is None else now) - hours * 3600)
 
+    def delete_leftovers(self) -> None:
+        """Delete what a kill has left of `compact` and `rewrite`; not beside those."""
+        retention.delete_leftovers(self._paths)
+
     def sync(self) -> bool:
         """Make what was appended survive a power failure; False if there was nothing new."""
         with self._lock:

@@ -1,15 +1,19 @@
-"""Decides which segments are past the journal's age or size limit, and deletes them."""
+"""Decides which segments are past the journal's age or size limit, and deletes them, and what a kill has left."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from hookspan.journal import segments
 from hookspan.journal.segments import Segment
 from hookspan.paths import Paths
+
+_SCRATCH: Final = re.compile(r"\d{20}(\.jsonl)?\.tmp|\d{4}-\d\d-\d\d\.tmp")  # of compaction and of `rewrite`
 
 
 def size(paths: Paths) -> int:
@@ -60,3 +64,16 @@ def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: floa
         segment.path.unlink(missing_ok=True)
         deleted.append(segment)
     return deleted
+
+
+def delete_leftovers(paths: Paths) -> None:
+    """Delete what was left by a kill between two steps: halves of new files, and raw segments beside their packed form.
+
+    Nobody would read those or find them too old. For when no segment is being written anew.
+    """
+    for folder in (paths.journal, paths.quarantine):
+        with contextlib.suppress(FileNotFoundError):
+            files = frozenset(os.listdir(folder))  # noqa: PTH208 - as `segments.names`
+            for file in files:
+                if f"{file}.gz" in files or _SCRATCH.fullmatch(file):
+                    (folder / file).unlink(missing_ok=True)

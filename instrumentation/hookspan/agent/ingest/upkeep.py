@@ -136,6 +136,7 @@ class Upkeep:
         self._pause = INTERVAL
         keep = self._settings.now.journal
         self._opted_out = OptedOut(self._settings.now.projects, self._state.repositories())
+        self._journal.delete_leftovers()
         for segment in self._journal.raw_older_than(keep.raw_hours):
             if self.loop.stopping:
                 return

@@ -142,6 +142,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         raise UserError("a rebuild was interrupted", hint="`hookspan rebuild` finishes it")
     journal, is_of = Journal(paths), of_sessions(sessions)
     _finish(paths, journal, is_of)
+    journal.delete_leftovers()
     folders = _folders_of(journal, is_of)
     store = Store.open(paths)
     try:

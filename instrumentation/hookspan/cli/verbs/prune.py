@@ -115,6 +115,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     keep, journal = load(paths), Journal(paths)
     before = time.time() - keep.journal.days * 86400
     store, unread = _prune_store(paths, keep)
+    journal.delete_leftovers()
     # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
     deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
     raw = journal.raw_older_than(keep.journal.raw_hours)
