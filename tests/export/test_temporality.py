@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.metrics import BY_NAME
 from hookspan.export import series
 from hookspan.paths import Paths
+from hookspan.store import Store
 from tests.export.test_metrics import MetricExport, increase
 from tests.otlp_sink import Sink
 
 TOOL = "hookspan.tool.duration"
 TWO_DAYS = 2 * 86_400 * 10**9
+HOUR = 3600 * 10**9
 
 
 @pytest.fixture
@@ -95,3 +99,46 @@ def test_another_temporality_counts_nothing_twice(metric_export: MetricExport) -
         metric_export.tick()
     assert metric_export.values() == [0, 5, 5, 0, 5, 5]
     assert [point.temporality[0] for point in metric_export.points()] == ["c", "c", "d", "c", "c", "c"]
+
+
+def test_a_clock_that_is_set_back_counts_nothing_twice(metric_export: MetricExport) -> None:
+    metric_export.temporality = "delta"
+    metric_export.start()
+    metric_export.count(10)
+    metric_export.tick()
+    metric_export.ahead = -HOUR
+    metric_export.count(1)
+    for _ in range(3):
+        metric_export.tick()
+    assert metric_export.values() == [10, 1]
+
+
+def test_a_clock_that_was_set_back_before_export_began_counts_nothing_of_before(metric_export: MetricExport) -> None:
+    metric_export.count(10)
+    metric_export.ahead = -HOUR
+    metric_export.start()
+    metric_export.tick()
+    metric_export.count(1)
+    metric_export.tick()
+    assert metric_export.values() == [0, 1]
+
+
+@pytest.mark.parametrize(("temporality", "values"), [("cumulative", [0, 5, 0, 3]), ("delta", [5, 3])])
+def test_a_histogram_with_other_buckets_is_another_series(
+    metric_export: MetricExport, monkeypatch: pytest.MonkeyPatch, temporality: str, values: list[int]
+) -> None:
+    def counted(number: int) -> None:
+        metric_export.start()
+        metric_export.count(number, TOOL, (), 0.5)
+        metric_export.tick()
+        metric_export.tick()
+
+    monkeypatch.setattr(metric_export, "temporality", temporality)
+    counted(5)
+    metric_export.stop()
+    metric_export.store.close()
+    other = msgspec.structs.replace(BY_NAME[TOOL], bounds=(1.0, 2.0))  # as another version may have it
+    monkeypatch.setitem(BY_NAME, TOOL, other)
+    metric_export.store = Store.open(metric_export.paths)
+    counted(3)
+    assert [point.count for point in metric_export.points(TOOL)] == values

@@ -93,9 +93,15 @@ def temporality(settings: Export, reader: Reader) -> Temporality:
 
 
 def _known(series: Series, announced: Mapping[SeriesName, Announced]) -> Announced | None:
-    """What the endpoint knows of it; nothing if that was another one, whose buckets an older version had."""
+    """What the endpoint knows of it; nothing if that was another one, whose buckets an older version had.
+
+    No time is compared with one of another moment: the clock may have been set back.
+    """
     known = announced.get(_name(series))
-    return None if known is None or known.start < series.start else known
+    if known is None:
+        return None
+    same = known.start == series.start if known.base is None else len(known.base.buckets) == len(series.buckets)
+    return known if same else None
 
 
 def _name(series: Series) -> SeriesName:
