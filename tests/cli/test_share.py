@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.message import Message
-from hookspan.observe.messages import SessionMessages
+from hookspan.observe.messages import SessionMessages, Subagent
 from hookspan.paths import Paths
 from hookspan.sharing.as_html import html
 from hookspan.sharing.as_markdown import markdown
@@ -55,10 +55,10 @@ def test_a_session_is_written_to_one_file_after_its_rules_were_shown(home, tmp_p
 
 
 class _Files:
-    """A store that knows of one transcript."""
+    """A store that knows of a session's transcripts, the main one first."""
 
-    def __init__(self, path):
-        self._state = msgspec.msgpack.encode({"transcript": str(path), "files": {str(path): 1}})
+    def __init__(self, *paths):
+        self._state = msgspec.msgpack.encode({"transcript": str(paths[0]), "files": dict.fromkeys(map(str, paths), 1)})
 
     def state_of(self, _session):
         return self._state
@@ -78,7 +78,12 @@ class _Elements(HTMLParser):
 @pytest.fixture
 def document(tmp_path) -> Document:
     says = f"{HOSTILE} `{HOSTILE}` by {getpass.getuser()}x and me@mail.example, key {KEY}\n```\n{HOSTILE}\n"
-    call = {"type": "tool_use", "id": "t", "name": HOSTILE, "input": {"file_path": "/home/me/a b.py", "x": HOSTILE}}
+    given = {
+        "file_path": "/home/me/a b.py",
+        "x": HOSTILE,
+        "login": {"password": "hunter2", "secrets": {"a": ["hunter2"]}},
+    }
+    call = {"type": "tool_use", "id": "t", "name": HOSTILE, "input": given}
     gave = {"type": "tool_result", "tool_use_id": "t", "content": f"``` {HOSTILE} https://a.example/b/c /etc/passwd"}
     lines = [("user", f"{HOSTILE} /compact ~/x/y.py"), ("assistant", says), ("assistant", [call]), ("user", [gave])]
     path = tmp_path / "s.jsonl"
@@ -109,9 +114,27 @@ def test_secrets_paths_and_names_are_left_out_and_counted(document):
         assert "me@mail.example" not in text
         assert "https://a.example/b/c" in text
         assert "/compact …/y.py" in text
-    assert document.removed["secrets"] >= 1
+        assert "hunter2" not in text
+    assert document.removed["secrets"] >= 3
     assert document.removed["paths"] >= 2
     assert document.removed["names"] >= 1
+
+
+class _Typed(SessionMessages):
+    def subagents(self, _session):
+        return [Subagent("a1", "review by me@mail.example", "")]
+
+
+def test_what_is_attached_and_a_subagent_s_type_are_texts_too(tmp_path):
+    main, agent = tmp_path / "events.jsonl", tmp_path / "agent-a1.jsonl"
+    asked = {"content": "look", "attachments": [{"path": "/home/me/plan.pdf"}]}
+    main.write_text(json.dumps({"type": "user.message", "id": "e", "data": asked}) + "\n")
+    agent.write_text(json.dumps({"type": "user", "message": {"role": "user", "content": "go"}}) + "\n")
+    found = collect(_Typed(_Files(main, agent), {}), SessionRow(id="s", host="tower", started=1))
+    assert [(part.name, part.messages[0].attached) for part in found.parts] == [
+        ("", ["…/plan.pdf"]),
+        ("review by [mail] a1", []),
+    ]
 
 
 def test_names_are_whole_words_of_any_case():

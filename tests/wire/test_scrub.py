@@ -1,11 +1,13 @@
 """Secrets of the usual shapes are taken out; ordinary words, paths and commands stay as they are."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hookspan.wire import scrub as scrubbing
-from hookspan.wire.scrub import GONE, LABEL_LENGTH, label, scrub
+from hookspan.wire.scrub import GONE, LABEL_LENGTH, bounded_json, label, scrub
 
 A, B, D = "aB3dE5fG7hI9", "Zx8Cv6Bn4Mq2", "0123456789"
 SECRETS = {
@@ -125,3 +127,8 @@ def test_a_label_is_one_short_line_and_stays_the_same(text):
     assert len(found) <= LABEL_LENGTH
     assert found.isprintable() or all(char not in found for char in "\n\r\t\x1b\u202e\u200b")
     assert label(found) == found
+
+
+def test_all_beneath_a_key_that_names_a_secret_is_one():
+    kept = json.loads(bounded_json({"user": {"name": "me"}, "secrets": {"a": ["hunter2", {"b": "hunter2"}]}}, 1000))
+    assert kept == {"user": {"name": "me"}, "secrets": {"a": [GONE, {"b": GONE}]}}

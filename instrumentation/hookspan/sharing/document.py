@@ -57,18 +57,19 @@ def collect(messages: SessionMessages, row: SessionRow, *, trace: str = "", keep
         found = _messages(messages, source, trace, redaction)
         if found:
             name = f"{types.get(subagent) or 'Subagent'} {subagent.rpartition('-')[2][:8]}" if subagent else ""
-            parts.append(Part(name, found))
+            parts.append(Part(redaction.text(name), found))
     prompt = next((one.text for part in parts for one in part.messages if one.kind == "prompt"), "")
     title = redaction.text(row.title) if row.title and not trace else (prompt.partition("\n")[0][:120] or "A session")
     started = datetime.fromtimestamp(row.started / 1e9, UTC)
     facts = [
-        ("Project", redaction.text(row.project)),
+        ("Project", row.project),
         ("Started", f"{started:%Y-%m-%d %H:%M} UTC"),
         ("Model", row.model),
         ("Part", "one turn" if trace else ""),
     ]
+    told = [(name, redaction.text(value)) for name, value in facts if value]
     removed = {name: redaction.counts[name] for name in RULES if name == "secrets" or name not in keep}
-    return Document(title, [fact for fact in facts if fact[1]], parts, removed)
+    return Document(title, told, parts, removed)
 
 
 def _messages(messages: SessionMessages, source: Source, trace: str, redaction: Redaction) -> list[Message]:
@@ -85,6 +86,7 @@ def _messages(messages: SessionMessages, source: Source, trace: str, redaction: 
             message.tool = redaction.text(message.tool or told.tool)
             message.text = _cut(redaction.text(message.text))
             message.diff = _cut(redaction.text(message.diff))
+            message.attached = list(map(redaction.text, message.attached))
             message.given = None if message.diff or not message.given else redaction.value(message.given)
             found.append(message)
     return found

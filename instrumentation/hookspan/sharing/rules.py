@@ -11,12 +11,11 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan.wire.scrub import scrub
+from hookspan.wire.scrub import GONE, inner_key, is_secret, scrub
 
 _SHORTEST: Final = 3  # characters of a name that is looked for: a shorter one is in every other word
 _PATH: Final = re.compile(r"(?<![\w.~/:<&-])(?:~/(?:[\w.@+-]+/)*|/(?:[\w.@+-]+/)+)(?P<last>[\w.@+-]+)")
 _MAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}")
-_GONE: Final = re.compile(r"\[redacted\]")
 
 RULES: Final[dict[str, str]] = {
     "secrets": "Keys, tokens and passwords of the usual formats. No guarantee: read the file before you give it away.",
@@ -45,9 +44,9 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """The text without what the rules remove."""
-        before = len(_GONE.findall(text))
+        before = text.count(GONE)
         text = scrub(text)
-        self.counts["secrets"] += len(_GONE.findall(text)) - before
+        self.counts["secrets"] += text.count(GONE) - before
         if "paths" not in self._keep:
             text = self._sub("paths", _PATH, lambda match: f"…/{match['last']}", text)
         if "names" not in self._keep:
@@ -56,15 +55,16 @@ class Redaction:
                 text = self._sub("names", self._names, lambda _: "[name]", text)
         return text
 
-    def value(self, value: Any) -> Any:
-        """The same for texts within lists and objects."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
+    def value(self, value: Any, key: str = "") -> Any:
+        """The same for texts within lists and objects; `key`: the name that it has in an object."""
         if isinstance(value, dict):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
-        return value
+            return {self.text(str(name)): self.value(item, inner_key(key, str(name))) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, key) for item in value]
+        if is_secret(key) and value and value is not True:
+            self.counts["secrets"] += 1
+            return GONE
+        return self.text(value) if isinstance(value, str) else value
 
     def _sub(self, rule: str, pattern: re.Pattern[str], to: Callable[[re.Match[str]], str], text: str) -> str:
         text, count = pattern.subn(to, text)

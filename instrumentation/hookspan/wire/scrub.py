@@ -143,7 +143,18 @@ def folder_name(path: str) -> str:
 _SECRET_KEY: Final = re.compile(
     r"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)"
 )
-"""A key of an object whose value is a secret, whatever it looks like."""
+
+
+def is_secret(key: str) -> bool:
+    """Whether what an object has under a key is a secret, whatever it looks like."""
+    return _SECRET_KEY.search(key) is not None
+
+
+def inner_key(key: str, name: str) -> str:
+    """The key that a value goes by which is called `name` in an object under `key`: all of a secret is one."""
+    return key if is_secret(key) else name
+
+
 _SHORT: Final = 64
 """Characters of a text that is never cut: names, roles and ids."""
 _ROOM: Final = 256
@@ -159,14 +170,14 @@ class _Cutter:
     def value(self, value: Any, key: str = "") -> Any:
         """What is kept of a value; `key`: the name that it has in an object."""
         if isinstance(value, str):
-            return self._text(GONE if _SECRET_KEY.search(key) and value else value)
+            return self._text(GONE if is_secret(key) and value else value)
         if isinstance(value, dict):
             kept = {}
             for name, item in value.items():
                 if self.left > 0 or isinstance(item, str | None):
                     shown = scrub(str(name)[:_LOOK_AHEAD])[:_SHORT]
                     self.left -= len(shown) + 4
-                    kept[shown] = self.value(item, shown)
+                    kept[shown] = self.value(item, inner_key(key, shown))
                 if self.left < -_ROOM:
                     break
             return kept
@@ -211,4 +222,4 @@ def bounded_text(text: str, limit: int) -> str:
 
 def scrubbed_value(key: str, text: str, limit: int) -> str:
     """The text of an attribute, of at most `limit` bytes, without secrets; one whose key says so is a secret whole."""
-    return GONE if text and _SECRET_KEY.search(key) else bounded_text(text, limit)
+    return GONE if text and is_secret(key) else bounded_text(text, limit)
