@@ -8,7 +8,7 @@ import { ask } from "../lib/api.js";
 import { sumOf } from "../lib/words.js";
 import { shared } from "./shared-styles.js";
 import { COLOURS, colours } from "./day-columns.js";
-import { agentChoice } from "./choice.js";
+import { agentChoice, choice, named } from "./choice.js";
 import { counted, spansHref, spentOn, waitedFor } from "./counted.js";
 import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
@@ -280,13 +280,7 @@ export class FrictionReport extends FetchedPage {
 				<div class="segments" role="group" aria-label="Period">
 					${DAYS.map(([value, label]) => html`<button aria-pressed=${value === days} @click=${() => router.set({ days: value }, { push: true })}>${label}</button>`)}
 				</div>
-				<label
-					><span class="hide">Project</span>
-					<select @change=${(/** @type {any} */ event) => router.set({ project: event.target.value }, { push: true })}>
-						<option value="" ?selected=${!project}>All projects</option>
-						${[...new Set([...(answer?.projects ?? store.projects), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
-					</select></label
-				>
+				${choice("Project", named("All projects", answer?.projects ?? store.projects, project), project, (value) => router.set({ project: value }, { push: true }))}
 				${agentChoice(store.agents, agent, (value) => router.set({ agent: value }, { push: true }))}
 			</header>
 			${answer ? this.stale() : nothing}

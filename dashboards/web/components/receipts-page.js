@@ -5,7 +5,7 @@ import * as clock from "../lib/clock.js";
 import { ago, count, duration, money, percent, plural, short, tokens } from "../lib/format.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { agentChoice } from "./choice.js";
+import { agentChoice, choice, named } from "./choice.js";
 import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 import "./setup.js";
@@ -149,13 +149,7 @@ export class ReceiptsPage extends FetchedPage {
 				<div class="segments" role="group" aria-label="Period">
 					${DAYS.map(([value, label]) => html`<button aria-pressed=${value === days} @click=${() => router.set({ days: value }, { push: true })}>${label}</button>`)}
 				</div>
-				<label
-					><span class="hide">Project</span>
-					<select @change=${(/** @type {any} */ event) => router.set({ project: event.target.value }, { push: true })}>
-						<option value="" ?selected=${!project}>All projects</option>
-						${[...new Set([...(answer?.projects ?? []), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
-					</select></label
-				>
+				${choice("Project", named("All projects", answer?.projects ?? [], project), project, (value) => router.set({ project: value }, { push: true }))}
 				${agentChoice(store.agents, agent, (value) => router.set({ agent: value }, { push: true }))}
 			</header>
 			${answer ? [this.stale(), this.#branches(answer)] : this.pending()}
