@@ -9,14 +9,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.agent.machine import event
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 from tests.web.browser import Visitor, drawn, resize, sideways, tab_to, violations
 from tests.web.site import Play, Site, append
 
 pytestmark = pytest.mark.need_chromium
+
+LIST = "**/api/v1/sessions?*"
 
 
 def test_it_shows_what_happens_without_a_reload(site: Site, visitor: Visitor) -> None:
@@ -120,6 +122,45 @@ def test_a_filter_is_of_all_sessions_and_says_how_many(site: Site, visitor: Visi
     expect(rows).to_have_count(11)
     box.fill("no such thing")
     expect(page.get_by_text("No session matches.")).to_be_visible()
+
+
+def test_an_answer_that_is_older_than_the_stream_takes_nothing_off_the_list(site: Site, visitor: Visitor) -> None:
+    """As with `/clear`: a session ends, the list is asked for, and another one begins before the answer is there."""
+    cleared, other, begun = Play(), Play(), Play()
+    site.append(*(one for play in (cleared, other) for one in (play.start(), play.submit("go"), play.stop())))
+    page = visitor.visit(site)
+    page.get_by_text("Live", exact=True).wait_for()
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(LIST, lambda route: held.append((route, route.fetch(timeout=PATIENCE * 1000))))
+    site.append(event("SessionEnd", cleared.session, reason="clear"))
+    until(lambda: held or page.wait_for_timeout(10), "the first question")
+    site.append(begun.start(), begun.submit("begin"), event("SessionEnd", other.session, reason="other"))
+    row, ended = page.locator("sessions-list li", has_text="begin"), page.locator("sessions-list .ended li")
+    expect(row).to_be_visible()
+    expect(ended).to_have_count(2)
+    route, answer = held.pop()
+    route.fulfill(response=answer)
+    page.wait_for_function("async () => (await part('lib/store.js')).store.list.counts.ended === 1")
+    drawn(page)
+    assert row.is_visible()
+    until(lambda: held or page.wait_for_timeout(10), "the question for what ended since the first one")
+    route, answer = held.pop()
+    route.fulfill(response=answer)
+    page.wait_for_function("async () => (await part('lib/store.js')).store.list.counts.ended === 2")
+    expect(row).to_be_visible()
+
+
+def test_a_list_that_the_agent_did_not_answer_is_asked_for_when_it_is_back(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("go"), play.stop())
+    page = visitor.visit(site)
+    page.get_by_text("Live", exact=True).wait_for()
+    visitor.agent_may_be_away = True
+    page.route(LIST, lambda route: route.abort("connectionrefused"), times=1)
+    with page.expect_event("requestfailed"):
+        site.append(event("SessionEnd", play.session, reason="other"))
+    with page.expect_response(LIST):
+        site.restart()
 
 
 def test_the_headline_says_what_the_rows_say(site: Site, visitor: Visitor) -> None:

@@ -21,6 +21,8 @@ export class Listing extends EventTarget {
 	#ids = new Set();
 	/** Ended ones as the agent has them in order. @type {string[]} */
 	#order = [];
+	/** Positions of what the stream told: an older answer doesn't know it. @type {Map<string, number>} */
+	#told = new Map();
 	/** How many match, by state. @type {Record<State, number>} */
 	counts = { waiting: 0, waiting_or_running: 0, working: 0, idle: 0, ended: 0 };
 	/** What all ended ones cost, USD. */
@@ -35,6 +37,8 @@ export class Listing extends EventTarget {
 	next = null;
 	/** Whether the agent has not answered for this filter yet. */
 	pending = true;
+	/** Whether the agent is still to be asked for what changed. */
+	isDue = false;
 	#asked = -Infinity;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#soon;
@@ -102,7 +106,8 @@ export class Listing extends EventTarget {
 		const first = new Set(page.sessions.map(({ id }) => id));
 		const last = page.next === null ? -1 : this.#order.findLastIndex((id) => first.has(id));
 		const further = last < 0 ? [] : this.#order.slice(last + 1); // other pages had them
-		this.#ids = new Set([...first, ...further]);
+		for (const [id, at] of this.#told) if (at <= page.position) this.#told.delete(id);
+		this.#ids = new Set([...first, ...further, ...this.#told.keys()]);
 		this.#order = further;
 		this.#take(page, { isFirst: true });
 		this.counts = page.counts;
@@ -125,7 +130,10 @@ export class Listing extends EventTarget {
 	/** @param {Session} session as it is now @param {Session | undefined} before as it was known */
 	touched(session, before) {
 		const wasOpen = before !== undefined && before.state !== "ended";
-		if (!this.#isAgents && (session.state !== "ended" || wasOpen)) this.#ids.add(session.id);
+		if (!this.#isAgents && (session.state !== "ended" || wasOpen)) {
+			this.#ids.add(session.id);
+			this.#told.set(session.id, this.position());
+		}
 		const ended = (session.state === "ended") !== (before?.state === "ended");
 		const changed =
 			!before ||
@@ -137,11 +145,13 @@ export class Listing extends EventTarget {
 
 	/** Ask the agent, but not at once and not too often. @param {number} [every] ms */
 	ask(every = TYPED) {
+		this.isDue = true;
 		this.#soon ??= setTimeout(() => this.#fetch(), Math.max(TYPED, this.#asked + every - performance.now()));
 	}
 
 	async #fetch() {
 		this.#asked = performance.now();
+		this.isDue = false;
 		const ended = this.pending ? 0 : [...this.#ids].filter((id) => this.known.get(id)?.state === "ended").length; // as many as are listed
 		try {
 			const page = await this.#page({
@@ -150,9 +160,13 @@ export class Listing extends EventTarget {
 			});
 			if (!this.#ends.signal.aborted) this.answered(page);
 		} catch (error) {
-			if (!(error instanceof ApiError) && !this.#ends.signal.aborted) throw error; // no agent: it is asked when it is back
+			if (!(error instanceof ApiError) && !this.#ends.signal.aborted) throw error;
+			this.isDue = true; // no agent: it is asked when it is back
+			return;
+		} finally {
+			this.#soon = undefined;
 		}
-		this.#soon = undefined;
+		if (this.isDue) this.ask(EVERY);
 	}
 
 	/** The next page of ended sessions, as the order has it. */

@@ -259,7 +259,7 @@ class Store extends EventTarget {
 		this.version ||= version;
 		this.outdated = version !== this.version;
 		this.error = null;
-		if (this.list.pending) this.list.ask();
+		if (this.list.isDue) this.list.ask();
 		this.#changed();
 	}
 
