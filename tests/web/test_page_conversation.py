@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.agent.machine import launch
 from tests.waiting import until
-from tests.web.browser import Visitor, release, resize, sideways, violations
+from tests.web.browser import Visitor, drawn, release, resize, sideways, violations
 from tests.web.site import Site
 from tests.web.talk import Talk, rounding
 
@@ -114,6 +114,29 @@ def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:
         panel.get_by_role("button", name="Download").click()
     assert "/home/u/shop/cart.py" in download.value.path().read_text()
     assert violations(page) == []
+
+
+def test_the_turn_that_is_given_away_stays_the_one_that_was_offered(shared: Site, visitor: Visitor) -> None:
+    """Though a newer one, which the page then shows, begins while the dialog is open."""
+    talk = Talk(shared.machine)
+    for prompt in ("the first prompt", "the second prompt"):
+        talk.asks(prompt)
+        talk.happens("Stop")
+    shared.append()
+    page = visitor.visit(shared, f"/sessions/{talk.session}")
+    page.get_by_role("button", name="Share").click()
+    panel = page.get_by_role("dialog", name="Share what was said")
+    panel.get_by_label("Turn 2").check()
+    talk.asks("the third prompt")
+    shared.append()
+    expect(page.locator("turn-bar")).to_have_count(3)
+    drawn(page)
+    assert panel.get_by_label("Turn 2").is_checked()
+    panel.get_by_label("Markdown").check()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Download").click()
+    text = download.value.path().read_text()
+    assert ("the second prompt" in text, "the third prompt" in text) == (True, False)
 
 
 def test_a_figure_opens_what_it_counts(shared: Site, visitor: Visitor) -> None:

@@ -196,6 +196,8 @@ export class SessionView extends BaseComponent {
 		this.feed = null;
 		this.lost = "";
 		this.isSharing = false;
+		/** The turn that can be shared: the one that was shown when the dialog opened. @type {Turn | undefined} */
+		this.offered = undefined;
 		this.searched = "";
 		/** The turn that the list was scrolled to. */
 		this.seen = "";
@@ -219,6 +221,7 @@ export class SessionView extends BaseComponent {
 			this.feed = feedOf(this.session);
 			this.feed.addEventListener("change", () => this.requestUpdate());
 			this.lost = this.searched = this.seen = "";
+			this.isSharing = false;
 		}
 		const { feed } = this;
 		if (!feed.loaded) return;
@@ -357,8 +360,7 @@ export class SessionView extends BaseComponent {
 				this.isSharing
 					? html`<share-panel
 							.session=${session.id}
-							.trace=${turns.length > 1 ? (this.turn?.trace_id ?? "") : ""}
-							.number=${this.turn?.number ?? 0}
+							.turn=${this.offered}
 							@close=${() => (this.isSharing = false)}
 						></share-panel>`
 					: nothing
@@ -395,6 +397,7 @@ export class SessionView extends BaseComponent {
 	#share() {
 		import("./share-panel.js");
 		this.isSharing = true;
+		this.offered = (this.feed?.turns.length ?? 0) > 1 ? this.turn : undefined;
 	}
 
 	#views() {

@@ -8,7 +8,7 @@ import { BaseComponent } from "./base-component.js";
 import { copy } from "../lib/clipboard.js";
 import { shared } from "./shared-styles.js";
 
-/** @import { Shared, SharedRule } from "../lib/types.js" */
+/** @import { Shared, SharedRule, Turn } from "../lib/types.js" */
 
 /** @type {[string, string][]} */
 const FORMATS = [
@@ -19,8 +19,7 @@ const FORMATS = [
 export class SharePanel extends BaseComponent {
 	static properties = {
 		session: {},
-		trace: {},
-		number: { type: Number },
+		turn: {},
 		format: { state: true },
 		whole: { state: true },
 		kept: { state: true },
@@ -40,7 +39,6 @@ export class SharePanel extends BaseComponent {
 				background: var(--surface);
 				color: var(--ink);
 				box-shadow: var(--shadow-big);
-				box-sizing: border-box;
 			}
 			dialog::backdrop {
 				background: #0006;
@@ -77,9 +75,8 @@ export class SharePanel extends BaseComponent {
 	constructor() {
 		super();
 		this.session = "";
-		/** The turn that can be chosen instead of the session, and its number. */
-		this.trace = "";
-		this.number = 0;
+		/** What can be chosen instead of the session. @type {Turn | undefined} */
+		this.turn = undefined;
 		this.format = "html";
 		this.whole = true;
 		/** Rules that are not applied. @type {ReadonlySet<string>} */
@@ -98,20 +95,20 @@ export class SharePanel extends BaseComponent {
 	}
 
 	willUpdate() {
-		const wanted = JSON.stringify([this.format, this.whole, ...this.kept]);
-		if (wanted !== this.asked) this.#fetch(wanted);
+		const query = {
+			format: this.format,
+			trace: this.whole ? "" : this.turn?.trace_id,
+			paths: !this.kept.has("paths"),
+			names: !this.kept.has("names"),
+		};
+		const wanted = JSON.stringify(query);
+		if (wanted !== this.asked) this.#fetch(query, wanted);
 	}
 
-	/** @param {string} wanted */
-	async #fetch(wanted) {
+	/** @param {Parameters<typeof ask>[1]} query @param {string} wanted */
+	async #fetch(query, wanted) {
 		this.asked = wanted;
 		try {
-			const query = {
-				format: this.format,
-				trace: this.whole ? "" : this.trace,
-				paths: !this.kept.has("paths"),
-				names: !this.kept.has("names"),
-			};
 			const file = /** @type {Shared} */ (await ask(`/sessions/${encodeURIComponent(this.session)}/shared`, query));
 			if (this.asked !== wanted) return;
 			this.file = file;
@@ -149,11 +146,11 @@ export class SharePanel extends BaseComponent {
 			<p class="second">One file, made on this machine. Nothing is sent anywhere.</p>
 			${errorNotice(this.error)}
 			${
-				this.trace
+				this.turn
 					? html`<fieldset>
 							<legend>What</legend>
 							${this.#choice("part", "The whole session", this.whole, () => (this.whole = true))}
-							${this.#choice("part", `Turn ${this.number}`, !this.whole, () => (this.whole = false))}
+							${this.#choice("part", `Turn ${this.turn.number}`, !this.whole, () => (this.whole = false))}
 						</fieldset>`
 					: nothing
 			}
