@@ -12,12 +12,14 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.spans import TURN
+from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.wire import encode
 from tests.agent.ingest import take_in
 from tests.command import call
-from tests.model.replay import SESSIONS, play
+from tests.model.replay import KEY, SESSIONS, play
 
 HOSTILE = b"mcp__x\\u001b[31m\\u202e__run\\u0007"
 
@@ -223,6 +225,32 @@ def test_labels_are_hidden_where_content_is_not_shown(home, tmp_path):
     shown = run(tmp_path, "trace", "6519d03d").stdout
     assert "touch built.txt" not in shown
     assert "touch" not in run(tmp_path, "trace", "6519d03d", "--json").stdout.replace('"touch"', "")
+    refused = run(tmp_path, "tail", "--json", "--no-follow")
+    assert (refused.returncode, refused.stdout) == (EXIT_USER, "")
+    assert "content.local" in refused.stderr
+
+
+def test_no_text_is_in_any_row_where_content_is_not_shown(tmp_path):
+    """Titles, files and labels that were kept before."""
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    for name in ("collision", "print_loop"):
+        records = play(name, tmp_path / name).records
+        prompts = [encode(decode(line, KEY)) for line in records if b'"UserPromptSubmit"' in line]
+        take_in(paths, [*records, *prompts])  # as a compacted segment has them
+    rows = Reader(paths).sessions()
+    texts = {text for row in rows for text in (row.title, row.collision_file) if text}
+    commands = [["sessions"], ["sessions", "--json"], ["waste", "--since", "all", "--json"], ["tail", "--no-follow"]]
+    commands += [["trace", row.id, *more] for row in rows for more in ([], ["--json"])]
+    shown = [run(tmp_path, *words).stdout for words in commands]
+    assert len(texts) > 1
+    assert [[words for words, one in zip(commands, shown, strict=True) if any(text in one for text in texts)]] == [
+        commands
+    ]
+    paths.config.write_text("[content]\nlocal = false\n")
+    for words in commands:
+        done = run(tmp_path, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [text for text in texts if text in done.stdout] == [], words
 
 
 def test_a_pipe_that_closes_is_no_bug(home):

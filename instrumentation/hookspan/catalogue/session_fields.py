@@ -6,6 +6,7 @@ columns of the store (a new one is added to a store that lacks it), the API's ty
 a field that is made of others in `model/summary.py`, one that the API makes of several in `web/schemas`.
 """
 
+import functools
 from collections.abc import Iterator
 from enum import Enum
 from typing import Annotated, Any, get_args, get_type_hints
@@ -161,7 +162,7 @@ class SessionRow(KeptFields):
     collision_with: Annotated[str, Field("The session that does, the same for another agent of its own.", api=None)] = (
         ""
     )
-    collision_file: Annotated[str, Field("Name of the file.", api=None)] = ""
+    collision_file: Annotated[str, Field("Name of the file.", api=None, conversion=Conversion.CONTENT)] = ""
     collision_at: Annotated[int, Field("When the newest of these writes began.", api=None)] = 0
     subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
     alarm: Annotated[
@@ -174,6 +175,16 @@ class SessionRow(KeptFields):
     alarm_cost_nano: Annotated[int, Field("What was spent since, at list price.", api=None)] = 0
     alarm_first: Annotated[str, Field("Id of its first call, empty for a turn's cost or context.", api=None)] = ""
     alarm_last: Annotated[str, Field("Id of its last call.", api=None)] = ""
+
+
+def without_content(row: SessionRow) -> SessionRow:
+    """A row for where texts are not shown: `content.local` is off."""
+    return msgspec.structs.replace(row, **dict.fromkeys(_texts(), ""))
+
+
+@functools.cache
+def _texts() -> tuple[str, ...]:
+    return tuple(name for name, _, field in fields() if field.conversion is Conversion.CONTENT)
 
 
 def fields(row: type[KeptFields] = SessionRow) -> Iterator[tuple[str, type[Any], Field]]:

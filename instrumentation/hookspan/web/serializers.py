@@ -76,8 +76,6 @@ _SHOWN: Final = [
 ]
 _copied: Final = operator.attrgetter(*(name for name, _, _ in _SHOWN))
 _CONVERTED: Final = [(place, _CONVERTERS[how]) for place, (_, _, how) in enumerate(_SHOWN) if how in _CONVERTERS]
-_HIDDEN: Final = [place for place, (_, _, how) in enumerate(_SHOWN) if how is Conversion.CONTENT]
-"""Where the user's texts are, for when they are not shown."""
 
 
 def ns(milliseconds: int) -> int:
@@ -200,17 +198,18 @@ def session(
     activity: Sequence[int] | None = None,
 ) -> schemas.Session:
     """A session's row. `dialog`: what a waiting one asks about, in a line, and what beside yes or no."""
+    row = row if content else session_fields.without_content(row)
     long = "[1m]" in row.model or row.context_tokens > WINDOW
     window = row.context_window or (LONG_WINDOW if long else WINDOW)
     waits = row.phase in WAITING
     return schemas.Session(
-        *_shown(row, content=content),
+        *_shown(row),
         state=row.phase.value,
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
         asks=dialog[0],
         asking=dialog[1],
-        collision=_collision(row, content=content),
+        collision=_collision(row),
         tokens=schemas.Tokens(
             input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,
@@ -236,25 +235,23 @@ def _alarm(row: SessionRow) -> schemas.Alarm:
     )
 
 
-def _collision(row: SessionRow, *, content: bool) -> schemas.Collision | None:
+def _collision(row: SessionRow) -> schemas.Collision | None:
     if not row.collision:
         return None
     return schemas.Collision(
         kind=Collision(row.collision).value,
         session=row.collision_with,
-        file=row.collision_file if content else "",
+        file=row.collision_file,
         at=ms(row.collision_at),
         until=ms(row.collision_at + writes.FRESH),
     )
 
 
-def _shown(row: SessionRow, *, content: bool) -> list[Any]:
+def _shown(row: SessionRow) -> list[Any]:
     """What is copied from the row, as the catalogue says, in the order of `schemas.Session`."""
     values = list(_copied(row))
     for place, convert in _CONVERTED:
         values[place] = convert(values[place])
-    for place in () if content else _HIDDEN:
-        values[place] = ""
     return values
 
 

@@ -138,11 +138,16 @@ def rows(sums: Iterable[WasteSum], rules: Sequence[schemas.Rule]) -> list[schema
     return [_row(one, rules) for one in sums]
 
 
-def sessions(found: Iterable[WastedSession]) -> list[schemas.WastedSession]:
+def sessions(found: Iterable[WastedSession], *, content: bool) -> list[schemas.WastedSession]:
     """Those that have most of one, as the page and the command line show them."""
     return [
         schemas.WastedSession(
-            id=one.id, title=one.title, project=one.project, count=one.count, cost=one.nano / NANO, time=ms(one.took)
+            id=one.id,
+            title=one.title if content else "",
+            project=one.project,
+            count=one.count,
+            cost=one.nano / NANO,
+            time=ms(one.took),
         )
         for one in found
     ]

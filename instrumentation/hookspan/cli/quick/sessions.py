@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from hookspan.catalogue.enums import Collision, SessionPhase
-from hookspan.catalogue.session_fields import SessionRow
+from hookspan.catalogue.session_fields import SessionRow, without_content
 from hookspan.cli.terminal.text import columns, fit, pad, printable, short, style, width
 from hookspan.config import load
 from hookspan.model import writes
@@ -75,7 +75,7 @@ def listing(
         open_only=open_only, project=project, branch=branch, agent=agent, phases=phases, since=since, limit=count
     )
     if not load(paths).content.local:
-        rows = [msgspec.structs.replace(row, title="", collision_file="") for row in rows]
+        rows = [without_content(row) for row in rows]
     rows.sort(key=lambda row: ORDER.index(row.phase))
     if as_json:
         return json.dumps([msgspec.to_builtins(row) for row in rows])

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import session_fields
 from hookspan.catalogue.child_attributes import without_content
 from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.catalogue.session_fields import SessionRow
@@ -41,6 +42,8 @@ def told(paths: Paths, id_: str, *, hooks: bool = False, as_json: bool = False) 
     labels = load(paths).content.local
     reader = Reader(paths)
     row, spans = find(reader, id_)
+    if row and not labels:
+        row = session_fields.without_content(row)
     later = followed_by(reader, spans)
     if as_json:
         plain = as_plain(row, spans, hooks=hooks, labels=labels)
@@ -77,7 +80,7 @@ def lines(
             row.agent if agents else "",
             row.project,
             row.branch,
-            row.title if labels else "",
+            row.title,
             f"{started:%Y-%m-%d %H:%M:%S}",
         ]
         yield printable("  ".join(part for part in parts if part))
@@ -108,11 +111,7 @@ def _part(span: Span) -> times.Part:
 def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> dict[str, Any]:
     """The same as JSON types; labels only where content is shown."""
     plain = [msgspec.to_builtins(span) for span in spans if hooks or not span.hook]
-    session = msgspec.to_builtins(row) if row else None
-    for entry in (*plain, *([session] if session else [])):
-        if not labels:
-            entry.pop("label", None)
-            entry.pop("title", None)
-            if "attributes" in entry:
-                entry["attributes"] = without_content(entry["attributes"])
-    return {"session": session, "spans": plain}
+    for entry in plain if not labels else ():
+        entry.pop("label", None)
+        entry["attributes"] = without_content(entry["attributes"])
+    return {"session": msgspec.to_builtins(row) if row else None, "spans": plain}

@@ -98,6 +98,10 @@ def tail(
     if not paths.journal.is_dir():
         raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
     settings = load(paths)
+    if as_json and not settings.content.local:
+        raise UserError(
+            "raw events are not shown, since `content.local` is off", hint="without `--json` they are, without content"
+        )
     wanted = Wanted(session.lower(), frozenset(map(str.lower, event)), frozenset(map(str.lower, tool)))
     chosen = partial(_parsed, facts=facts, opted_out=OptedOut(settings.projects), wanted=wanted)
     for line in _lines(paths, count, chosen, follow=not no_follow):
@@ -154,7 +158,7 @@ def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     name, tool, session = _head(line)
     event, detail = line.get("event"), ""
     if isinstance(event, str):
-        detail = str(line.get("label") or "")
+        detail = str(line.get("label") or "") if content else ""
     elif isinstance(event, dict) and content:
         detail = _detail(event)
     took = f"{_number(line.get('took')) / 1e6:.2f} ms" if line.get("took") else ""

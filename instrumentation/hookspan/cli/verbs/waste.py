@@ -57,14 +57,15 @@ def waste(since: int, until: int | None, project: str, agent: str | None, count:
         hidden = OptedOut(settings.projects).names
         most = [reader.wasted_sessions(query, one, told.SESSIONS) for one in sums]
     rows = told.rows(sums, rules)
-    sessions = [told.sessions(one for one in each if one.project not in hidden) for each in most]
+    shown = [[one for one in each if one.project not in hidden] for each in most]
+    sessions = [told.sessions(each, content=settings.content.local) for each in shown]
     if as_json:
-        shown = {"since": since, "until": until, "project": project or None, "agent": agent}
+        asked = {"since": since, "until": until, "project": project or None, "agent": agent}
         plain = [
             msgspec.to_builtins(row) | {"sessions": msgspec.to_builtins(own)}
             for row, own in zip(rows, sessions, strict=True)
         ]
-        click.echo(json.dumps(shown | {"rows": plain, "usd": sum(row.cost or 0 for row in rows)}))
+        click.echo(json.dumps(asked | {"rows": plain, "usd": sum(row.cost or 0 for row in rows)}))
     elif not rows:
         click.echo(unread.explained("Nothing held anybody up in that time.", paths))
     else:

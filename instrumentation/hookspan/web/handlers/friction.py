@@ -74,5 +74,6 @@ def sessions(context: Context, arguments: Arguments) -> schemas.WastedSessions:
     sums = context.reader.waste(query, waste.SHOWN)
     of = next((one for one in sums if (one.kind, one.what) == (kind, what)), None)
     found = context.reader.wasted_sessions(query, of, waste.SESSIONS) if of else []
-    items = waste.sessions(one for one in found if one.project not in context.opted_out.names)
+    shown = [one for one in found if one.project not in context.opted_out.names]
+    items = waste.sessions(shown, content=context.content)
     return schemas.WastedSessions(now=serializers.now_ms(), items=items)
