@@ -18,6 +18,7 @@ import pytest
 from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_INTERRUPTED
 from hookspan.journal import Journal, Tail, Writer
+from hookspan.store import Reader, SpanKey
 from hookspan.wire import encode
 from tests.agent.machine import Machine, event, small_session
 from tests.otlp_sink import Sink
@@ -110,9 +111,9 @@ def test_what_is_past_its_days_goes_and_the_rest_stays(old: Machine):
     assert old.status()["agent"]["stay"], "an agent that was to stay runs again"
 
 
-def test_spans_that_wait_for_an_endpoint_stay_and_so_does_what_is_unread(make_machine: Callable[..., Machine]):
+def test_what_waits_for_an_endpoint_stays_and_so_does_what_is_unread(make_machine: Callable[..., Machine]):
     with Sink() as sink:
-        export = f'[export]\nendpoint = "{sink.url}"\n'
+        export = f'[export]\nendpoint = "{sink.url}"\nlogs = true\n'
         machine = make_machine(settings=export)
         sink.stop()
         machine.up()
@@ -120,16 +121,24 @@ def test_spans_that_wait_for_an_endpoint_stay_and_so_does_what_is_unread(make_ma
         put(machine, 6, *small_session())
         until(lambda: machine.counts().events == 6)
         assert machine.cli("down").returncode == 0
-        spans = machine.counts().spans
+        spans, logs = machine.counts().spans, log_records(machine)
         machine.paths.config.write_text(SETTINGS + export)
         put(machine, 6, *small_session())  # nobody read these
         found = machine.json("prune")
         assert found["store"]["spans"] == 0
         assert machine.counts().spans == spans > 0
+        assert log_records(machine) == logs > 0
         sink.start()
         machine.up()
         assert machine.json("flush", "--wait", "60s")["exported"]
         assert len({span.span_id for span in sink.spans if span.scope == "hookspan.hooks"}) == 12
+
+
+def log_records(machine: Machine) -> int:
+    reader = Reader(machine.paths)
+    count, _ = reader.count_logs(SpanKey.unpack(0))
+    reader.close()
+    return count
 
 
 def large(machine: Machine) -> int:

@@ -38,10 +38,10 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Reduce old events and delete data past its age or size limit, now.
 
     The agent does this by itself, a little every hour. The limits are the settings `journal.raw_hours`,
-    `journal.days`, `journal.bytes`, `store.days`, `store.bytes`, `archive.days` and `archive.bytes`. Spans that wait
-    for an endpoint stay. Copies of damaged or older databases, crash reports, and backups of settings that no
-    `uninstall` needs are deleted after `journal.days`. The agent is stopped in the meantime; hooks keep recording.
-    The command can be interrupted at any time; when it is run again, it continues.
+    `journal.days`, `journal.bytes`, `store.days`, `store.bytes`, `archive.days` and `archive.bytes`. Spans and log
+    records that wait for an endpoint stay. Copies of damaged or older databases, crash reports, and backups of
+    settings that no `uninstall` needs are deleted after `journal.days`. The agent is stopped in the meantime; hooks
+    keep recording. The command can be interrupted at any time; when it is run again, it continues.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -216,14 +216,15 @@ def _content(paths: Paths, keep: Any, *, is_plan: bool = False) -> dict[str, int
 def _policy(paths: Paths, keep: Any) -> Any:
     from hookspan.store import Retention
 
-    exported = None
+    exported = logged = None
     if paths.export_db.exists():
         from hookspan.export.db import ExportDb
 
         db = ExportDb.open(paths)
         exported = db.cursor.pack() if db.enabled else None
+        logged = db.cursor_of("logs").pack()  # records are only written where they are wanted
         db.close()
-    return Retention(days=keep.store.days, bytes=keep.store.bytes, exported=exported)
+    return Retention(days=keep.store.days, bytes=keep.store.bytes, exported=exported, logged=logged)
 
 
 def _copies(paths: Paths, before: float) -> Iterator[tuple[Path, int]]:
