@@ -283,6 +283,24 @@ def test_what_a_kill_left_of_compaction_stays_no_longer_than_raw_content(
     poke.close()
 
 
+def test_old_copies_go_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    paths = Machine(tmp_path).install().paths
+    poke = Poke(paths.poke_socket)
+    ingest = Ingest(paths, AgentSettings(paths, None), poke, read_key(paths))
+    monkeypatch.setattr(ingest.upkeep.loop, "pause", lambda _: None)
+    now = time.time_ns()
+    (paths.state / "reports").mkdir()
+    old = ("store.db.v3", "content.db.damaged-1", "reports/crash-1.md", "backups/settings.json.1")
+    new = ("store.db.v4", f"store.db.damaged-{now}", f"store.db.damaged-{now}-wal")
+    for name in (*old, *new):
+        (paths.state / name).write_bytes(b"x")
+        os.utime(paths.state / name, (now / 1e9 - (0 if name == "store.db.v4" else 31 * 86_400),) * 2)
+    ingest.upkeep.step()
+    assert [name for name in (*old, *new) if (paths.state / name).exists()] == [*new]
+    ingest.close()
+    poke.close()
+
+
 def test_spans_wait_for_an_endpoint_that_is_down_and_none_is_lost(make_machine: Callable[..., Machine]):
     with Sink() as sink:
         machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')

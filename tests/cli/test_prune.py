@@ -76,7 +76,8 @@ def old(make_machine: Callable[..., Machine]) -> Machine:
     machine.json("flush", "--wait", "60s")
     assert machine.cli("down").returncode == 0
     machine.paths.config.write_text(SETTINGS)
-    for path in (machine.paths.quarantine / "2026-01-01.jsonl", machine.paths.state / "store.db.damaged-1"):
+    aside = machine.paths.state / f"store.db.damaged-{time.time_ns()}"  # set aside now, last written before
+    for path in (machine.paths.quarantine / "2026-01-01.jsonl", machine.paths.state / "store.db.damaged-1", aside):
         path.write_bytes(b"x" * 1000)
         os.utime(path, (time.time() - 9 * DAY,) * 2)
     needed, unneeded = (machine.paths.backups / name for name in ("settings.json.1", "settings.json.2"))

@@ -102,6 +102,7 @@ class Ingest:
             loop=loop,
         )
         self.upkeep = Upkeep(
+            paths,
             self._journal,
             self._keeper,
             settings,

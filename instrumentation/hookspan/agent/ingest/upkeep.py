@@ -1,4 +1,4 @@
-"""Keeps the journal and the store within their limits: strays, rotation, compaction, retention.
+"""Keeps the journal, the store and what was kept aside within their limits: strays, rotation, compaction, retention.
 
 What needs the store, or takes no time, is done by the ingest thread when it has nothing to read, or has had something
 for too long. What takes seconds (reducing and packing segments) has a thread of its own.
@@ -13,6 +13,7 @@ import logging
 import time
 from typing import Final
 
+from hookspan.agent import copies
 from hookspan.agent.ingest.keeper import StoreKeeper
 from hookspan.agent.ingest.progress import Progress
 from hookspan.agent.ingest.state import FoldState
@@ -22,6 +23,7 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.clients.decode import decode
 from hookspan.journal import Journal
 from hookspan.opted_out import OptedOut
+from hookspan.paths import Paths
 from hookspan.store import Retention
 from hookspan.wire import Unreadable, encode
 
@@ -45,6 +47,7 @@ class Upkeep:
 
     def __init__(
         self,
+        paths: Paths,
         journal: Journal,
         keeper: StoreKeeper,
         settings: AgentSettings,
@@ -55,6 +58,7 @@ class Upkeep:
         watermark: Watermark,
         ingest: Loop,
     ) -> None:
+        self._paths = paths
         self._journal = journal
         self._keeper = keeper
         self._settings = settings
@@ -149,6 +153,8 @@ class Upkeep:
         # What is not in the store yet is not deleted.
         for segment in self._journal.delete_old(keep.days, keep.bytes, self._progress.next_record()):
             _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
+        for path, size in copies.delete_old(self._paths, time.time() - keep.days * 86400):
+            _logger.info("copy deleted", extra={"path": str(path), "bytes": size})
 
     def _reduce(self, line: bytes) -> bytes:
         if self.loop.stopping:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,17 +17,6 @@ from hookspan.cli.terminal.text import may_draw
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted, size
-
-COPIES = (
-    "store.db.v*",
-    "store.db.damaged-*",
-    "export.db.v*",
-    "export.db.damaged-*",
-    "content.db.v*",
-    "content.db.damaged-*",
-    "reports/crash-*.md",
-)
-"""What is kept aside at a migration, for want of a readable file, or after a bug."""
 
 
 @click.command()
@@ -79,6 +67,7 @@ def lines(outcome: dict[str, Any], to_be: str) -> Iterator[str]:
 
 def plan(paths: Paths) -> dict[str, Any]:
     """What would be done; beside a running agent, which may do some of it meanwhile."""
+    from hookspan.agent import copies
     from hookspan.config import load
     from hookspan.journal import Journal, quarantine
     from hookspan.store import Reader
@@ -92,8 +81,7 @@ def plan(paths: Paths) -> dict[str, Any]:
     rows = reader.prunable(policy, time.time_ns())
     over = max(0, reader.size() - policy.bytes)
     reader.close()
-    before = now - keep.journal.days * 86400
-    copies = list(_copies(paths, before))
+    aside = list(copies.old(paths, now - keep.journal.days * 86400))
     return {
         "journal": {
             "reduced": len(reduced),
@@ -103,28 +91,26 @@ def plan(paths: Paths) -> dict[str, Any]:
         "store": {"events": rows.events, "spans": rows.spans, "sessions": rows.sessions, "bytes": 0, "over": over},
         "content": _content(paths, keep, is_plan=True),
         "quarantine": {"bytes": sum(size for _, size in quarantine.old(paths, now - keep.journal.raw_hours * 3600))},
-        "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
+        "copies": {"files": [str(path) for path, _ in aside], "bytes": sum(size for _, size in aside)},
     }
 
 
 def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     """Prune, with exclusive access to the state; what was done. Each step is done whole or not at all."""
+    from hookspan.agent import copies
     from hookspan.config import load
     from hookspan.journal import Journal
 
     keep, journal = load(paths), Journal(paths)
-    before = time.time() - keep.journal.days * 86400
     store, unread = _prune_store(paths, keep)
     journal.delete_leftovers()
     # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
     deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
     raw = journal.raw_older_than(keep.journal.raw_hours)
     saved = _reduce(paths, raw, keep, progress=progress)
-    aside = journal.delete_quarantined(keep.journal.raw_hours)
+    quarantined = journal.delete_quarantined(keep.journal.raw_hours)
     deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
-    copies = list(_copies(paths, before))
-    for path, _ in copies:
-        path.unlink(missing_ok=True)
+    aside = copies.delete_old(paths, time.time() - keep.journal.days * 86400)
     return {
         "journal": {
             "reduced": len(raw),
@@ -133,8 +119,8 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
         },
         "store": store,
         "content": _content(paths, keep),
-        "quarantine": {"bytes": aside},
-        "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
+        "quarantine": {"bytes": quarantined},
+        "copies": {"files": [str(path) for path, _ in aside], "bytes": sum(size for _, size in aside)},
     }
 
 
@@ -225,14 +211,3 @@ def _policy(paths: Paths, keep: Any) -> Any:
         logged = db.cursor_of("logs").pack()  # records are only written where they are wanted
         db.close()
     return Retention(days=keep.store.days, bytes=keep.store.bytes, exported=exported, logged=logged)
-
-
-def _copies(paths: Paths, before: float) -> Iterator[tuple[Path, int]]:
-    """Files kept aside before that time (Unix seconds), and their bytes; never a backup that `uninstall` would use."""
-    needed = paths.installed.read_text(encoding="utf-8") if paths.installed.exists() else ""
-    files = [path for pattern in COPIES for path in paths.state.glob(pattern)]
-    files += [path for path in paths.backups.glob("*") if json.dumps(str(path)) not in needed]
-    for path in files:
-        status = path.stat(follow_symlinks=False)
-        if status.st_mtime < before:
-            yield path, status.st_size
