@@ -129,9 +129,9 @@ class Exports:
         if not on:
             exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again
             return
+        self._exporter = exporter  # whose totals until now the instruments leave out
         self._gauges.register(exporter.meter)
         exporter.start()
-        self._exporter = exporter
         self._watermark.follow(exporter)
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 

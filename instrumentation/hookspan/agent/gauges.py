@@ -93,13 +93,14 @@ class Gauges:
         return readings
 
     def register(self, meter: Meter) -> None:
-        """Make the agent's own instruments."""
+        """Make the agent's own instruments. Counters begin now, as the SDK says of them: what was before is known."""
         reads = self.own()
         for instrument in READ_OF_AGENT:
-            if instrument.name in reads:
+            if read := reads.get(instrument.name):
                 counts = instrument.kind is Kind.COUNTER
                 make = meter.create_observable_counter if counts else meter.create_observable_gauge
-                make(instrument.name, [_callback(reads[instrument.name])], instrument.unit, instrument.description)
+                callback = _callback(_gains(read) if counts else read)
+                make(instrument.name, [callback], instrument.unit, instrument.description)
 
     def own(self) -> dict[str, Callable[[], Values]]:
         """How each of the agent's own instruments is read, by its name."""
@@ -151,6 +152,12 @@ def _service(name: str) -> dict[str, str]:
 
 def _one(value: float) -> Values:
     return ((value, {}),)
+
+
+def _gains(read: Callable[[], Values]) -> Callable[[], Values]:
+    """What is counted from now on."""
+    before = {tuple(labels.items()): value for value, labels in read()}
+    return lambda: [(value - before.get(tuple(labels.items()), 0), labels) for value, labels in read()]
 
 
 def _callback(read: Callable[[], Values]) -> Callable[[CallbackOptions], Iterable[Observation]]:
