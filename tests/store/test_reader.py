@@ -11,7 +11,7 @@ from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
-from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount, set_aside
+from hookspan.store import Commit, Counts, Reader, SpanKey, SpanQuery, Store, Summary, ToolCount, set_aside
 from tests.store import made
 
 MINUTE = 60_000_000_000
@@ -53,6 +53,47 @@ def test_export_sees_no_local_spans_and_hook_spans_only_if_asked(paths: Paths, r
     assert reader.count_spans(SpanKey(1, 0), hooks=False) == (1, SpanKey(3, 0))
     assert reader.count_spans(SpanKey(3, 0)) == (0, SpanKey(3, 0))
     assert reader.last_span() == SpanKey(3, 0)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["NPM"], [1, 2]),
+        (["npm", "Test"], [1]),
+        (["shop"], [1, 3]),
+        (["Über"], [2]),
+        (["100%"], [3]),
+        (["a_b"], [3]),
+        (["%"], [3]),
+        (["\\"], [1]),
+        (["chat"], [4]),
+        (["zyx"], []),
+        (["npm" * 100_000], []),
+    ],
+)
+def test_spans_are_found_by_words_and_added_up(
+    paths: Paths, reader: Reader, words: list[str], found: list[int]
+) -> None:
+    store = Store.open(paths)
+    spans = [
+        made.span(1, label="npm test c:\\tmp", attributes={sc.PROJECT: "Shop", sc.WAITED: 1.5}),
+        made.span(2, label="npm run Über", attributes={sc.PROJECT: "till", sc.WAITED: 2}),
+        made.span(3, label="a_b 100%", attributes={sc.PROJECT: "shop"}),
+        made.span(4, name="chat claude", attributes={sc.GEN_AI_USAGE_INPUT_TOKENS: 7, sc.COST_USD: 0.5}),
+        made.span(5, name="hook PostToolUse", hook=True, label="npm shop Über 100% a_b"),
+    ]
+    store.commit(Commit(position=made.position(9), rows=[Rows(spans=spans)]))
+    page, sums = reader.find_and_add_spans(SpanQuery(words=tuple(words)))
+    assert sorted(span.record for span in page) == found
+    cost, waited, tokens = ({4: 0.5}, {1: 1.5, 2: 2}, {4: 7})
+    assert (sums.spans, sums.cost, sums.waited, sums.input) == (
+        len(found),
+        *(sum(of.get(record, 0) for record in found) for of in (cost, waited, tokens)),
+    )
+    # Those of which one page has not all are added up by the store.
+    first, added = reader.find_and_add_spans(SpanQuery(words=tuple(words), limit=max(len(found), 1)))
+    assert (first, added) == (page, sums)
     store.close()
 
 

@@ -7,7 +7,7 @@ from hookspan import lazy
 from .costs import UNSEEN, Cost, Grouping
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .days import Day, earlier
-from .found import SpanQuery
+from .found import SpanQuery, Sums
 from .questions import Questions
 from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
@@ -57,6 +57,7 @@ __all__ = [
     "StoreMoved",
     "StoreTooNew",
     "Summary",
+    "Sums",
     "ToolCount",
     "Total",
     "WasteQuery",

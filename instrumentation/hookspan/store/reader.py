@@ -168,10 +168,10 @@ class Reader(Questions):
         with self._readings.snapshot() as db:
             return [] if db is None else found.find(db, query)
 
-    def sums_of_spans(self, query: found.SpanQuery) -> found.Sums:
-        """What all come to that `find_spans` finds page by page."""
+    def find_and_add_spans(self, query: found.SpanQuery) -> tuple[list[Span], found.Sums]:
+        """The first page of `find_spans`, and what all come to that it finds page by page."""
         with self._readings.snapshot() as db:
-            return found.Sums() if db is None else found.sums(db, query)
+            return ([], found.Sums()) if db is None else found.find_and_add(db, query)
 
     # --- Log records
 

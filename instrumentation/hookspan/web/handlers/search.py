@@ -11,7 +11,7 @@ from hookspan.catalogue.clients import of_service
 from hookspan.catalogue.spans import is_child
 from hookspan.content import Hit, Query
 from hookspan.model.rows import STATUS_ERROR, Span
-from hookspan.store import SpanKey, SpanQuery
+from hookspan.store import SpanKey, SpanQuery, Sums
 from hookspan.web import schemas, serializers
 from hookspan.web.accounts import SOURCES
 from hookspan.web.context import Context
@@ -65,7 +65,11 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
         before=(cursor[0], cursor[1]) if cursor else None,
         **asked,
     )
-    spans = context.reader.find_spans(query)
+    if cursor is None:
+        spans, all_ = context.reader.find_and_add_spans(query)
+        sums = _of_sums(all_)
+    else:
+        spans, sums = context.reader.find_spans(query), None
     hidden = context.opted_out.names
     items = [_of_span(span, content=context.content) for span in spans if span.attributes.get(sc.PROJECT) not in hidden]
     if context.content:
@@ -74,21 +78,21 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
     if len(spans) == query.limit:
         last = spans[-1]
         following = f"{last.start}.{SpanKey(last.record, last.ordinal).pack()}"
-    sums = None
-    if cursor is None:
-        all_ = context.reader.sums_of_spans(query)
-        sums = schemas.FoundSums(
-            spans=all_.spans,
-            cost=all_.cost,
-            waited=all_.waited * 1e3,
-            tokens=schemas.Tokens(
-                input=all_.input - all_.cache_read - all_.cache_write,
-                output=all_.output,
-                cache_read=all_.cache_read,
-                cache_write=all_.cache_write,
-            ),
-        )
     return _answer(context, items, following, sums)
+
+
+def _of_sums(sums: Sums) -> schemas.FoundSums:
+    return schemas.FoundSums(
+        spans=sums.spans,
+        cost=sums.cost,
+        waited=sums.waited * 1e3,
+        tokens=schemas.Tokens(
+            input=sums.input - sums.cache_read - sums.cache_write,
+            output=sums.output,
+            cache_read=sums.cache_read,
+            cache_write=sums.cache_write,
+        ),
+    )
 
 
 def _call(text: str | None) -> tuple[str, str] | None:
