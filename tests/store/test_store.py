@@ -414,6 +414,23 @@ def test_retention_by_size_takes_the_oldest(paths: Paths, store: Store) -> None:
     assert 5_000 < len(events) < 15_000
 
 
+def test_what_a_wrong_clock_wrote_takes_no_newer_session_with_it(paths: Paths, store: Store) -> None:
+    commit = made.commit(1, 5_000)
+    commit.rows[10].spans[1].end += 400 * DAY
+    for row in commit.sessions.values():
+        assert row[1] is not None
+        row[1].ended = row[1].last
+    store.commit(commit)
+    target = store.size() * 3 // 4
+    while not store.prune(Retention(days=90, bytes=target), made.START + DAY).done:
+        pass
+    assert store.size() <= target
+    reader = Reader(paths)
+    assert len(reader.sessions()) == 3
+    assert [event.record for event in reader.events(limit=1)] == [5_000]
+    reader.close()
+
+
 def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> None:
     hour = 3_600_000_000_000
     base = (made.START - 6 * DAY) // hour * hour
