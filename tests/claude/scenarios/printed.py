@@ -132,6 +132,15 @@ def print_serial_bash(stage: Stage) -> Story:
 
 
 @scenario()
+def print_streamed(stage: Stage) -> Story:
+    """A call runs while the rest of the answer that asked for it is still to come."""
+    steps = says("I run one.", bash("echo one"), "Then I run another.", bash("echo two"), chunk_delay=0.4)
+    stage.model.play({PROMPT: [steps, says("Fixed.")]})
+    stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario()
 def print_loop(stage: Stage) -> Story:
     """The same call eleven times, whose result is the same: the watchdog notices it at the tenth."""
     stage.model.play({PROMPT: [*[says(bash("cat cart.py"))] * 11, says("I keep reading.")]})

@@ -40,6 +40,7 @@ from .transcript_requests import Asked, asked, listing_of, shape_of
 
 _TEAMMATE_TAG: Final = b"<teammate-message "
 _TOOL_RESULT: Final = b'"tool_result"'
+_BY_KILL: Final = "interrupted"  # how a resume says that a call was denied which a kill had ended
 _INTERRUPTED: Final = "[Request interrupted by user"
 _TEAMMATE: Final = re.compile(r'.{0,100}?<teammate-message teammate_id="(?P<name>[^"]{1,128})"[^>]{0,500}>', re.DOTALL)
 _TEAMMATE_END: Final = "</teammate-message>"
@@ -156,8 +157,6 @@ class TranscriptParser:
             yield from self._release_queued()
             yield from self._assistant(line, message, at, before)
         elif kind == "user" and message and at:
-            self._take_results(message, before)
-            yield from self.flush()
             yield from self._user(line, message, at, before)
         elif line.type == "api-request" and at:
             yield from self._release_queued()
@@ -289,6 +288,7 @@ class TranscriptParser:
             yield self._place(queued, f"queued:{queued.prompt}")
 
     def _user(self, line: Line, message: Message, at: int, before: int) -> Iterator[Fact]:
+        yield from self._take_results(line, message, before)
         if line.prompt_id:
             self._prompt = line.prompt_id
         if line.prompt_source == "queued" and line.prompt_id:
@@ -304,7 +304,7 @@ class TranscriptParser:
         yield from self._messaged(line, message, at)
         if self._decisions and line.permission_decision:
             yield from self._decided(line.permission_decision, message, at)
-        if line.tool_denial_kind and line.tool_denial_kind != "interrupted":  # that one a resume writes after a kill
+        if line.tool_denial_kind and line.tool_denial_kind != _BY_KILL:
             decision = line.permission_decision or {}
             for tool_use_id in tool_results(message.content):
                 fact = Rejection(
@@ -345,11 +345,17 @@ class TranscriptParser:
             )
             yield self._place(fact, f"decided:{tool_use_id}")
 
-    def _take_results(self, message: Message, before: int) -> None:
-        """Keeps them for the next call, and this line for whoever reads on from the call before."""
-        if _TOOL_RESULT in bytes(message.content) and len(self._results) < _RESULTS_MAX:
+    def _take_results(self, line: Line, message: Message, before: int) -> Iterator[Fact]:
+        """Keeps them for the next call, and this line for whoever reads on from the call before.
+
+        They may come while the rest of the answer that asked for them is still streamed; anything else is behind it.
+        """
+        results = results_of(message.content) if _TOOL_RESULT in bytes(message.content) else {}
+        if results and len(self._results) < _RESULTS_MAX:
             self._results_offset = self._results_offset if self._results else before
-            self._results |= results_of(message.content)
+            self._results |= results
+        if not results or line.tool_denial_kind == _BY_KILL:
+            yield from self.flush()
 
     def _messaged(self, line: Line, message: Message, at: int) -> Iterator[Fact]:
         """What a teammate wrote to the main agent."""
