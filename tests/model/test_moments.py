@@ -231,6 +231,23 @@ def test_sums_are_of_when_it_happened_not_of_when_it_was_read(told):
     assert [one for one in told.increments if one.at > START + 10 * SECOND] == []
 
 
+@pytest.mark.parametrize("trigger", ["manual", "auto"])
+def test_a_compaction_that_failed_is_not_taken_for_the_next_one(told, trigger):
+    told.begin()
+    told.event(2, "PreCompact", trigger=trigger)  # nothing says that it failed
+    told.event(3, "PreCompact", "agent1", trigger="auto")
+    told.event(30, "PreCompact", trigger="auto")
+    told.event(40, "PostCompact", trigger="auto")
+    told.event(50, "PostCompact", "agent1", trigger="auto")
+    told.over(60, 100)
+    told.event(101, "SessionEnd")
+    told.read(200)
+    compactions = sorted((span for span in told.spans if span.name == "compact"), key=lambda span: span.start)
+    assert [
+        ((one.start - START) / SECOND, (one.end - START) / SECOND, one.attributes[sc.OUTCOME]) for one in compactions
+    ] == [(2, 2, "error"), (3, 50, "success"), (30, 40, "success")]
+
+
 def test_a_session_of_which_only_a_late_event_is_known_is_as_old_as_that(told):
     told.ran(5, "a", 1)
     told.event(6, "Stop")

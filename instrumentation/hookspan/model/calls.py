@@ -306,25 +306,36 @@ def stop_hooks(step: Step, fact: StopHooks) -> None:
 
 
 def compaction_started(step: Step, event: Reduced) -> None:
-    """PreCompact."""
+    """PreCompact. An agent compacts once at a time: what it began before and nothing ended has failed."""
     watchdog.compacted(step, event)
-    for compaction in step.session.compactions:
+    for compaction in _compactions_of(step, event.agent_id):
         if compaction.start == compaction.end and event.at <= compaction.end:
             compaction.start = event.at  # its PostCompact came first
             return
-    place = places.of_prompt(step.session, event.prompt)
-    step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger))
+        if not compaction.end and compaction.start < event.at:
+            _write_compaction(step, compaction)
+    _add_compaction(step, event)
 
 
 def compaction_ended(step: Step, event: Reduced) -> None:
     """PostCompact; without its PreCompact the span has no length."""
     waste.forget_reads(step.session, event.agent_id)
-    for compaction in step.session.compactions:
+    for compaction in _compactions_of(step, event.agent_id):
         if not compaction.end:
             compaction.end = max(event.at, compaction.start)
             return
+    _add_compaction(step, event, event.at)
+
+
+def _compactions_of(step: Step, agent_id: str) -> list[Compaction]:
+    return [compaction for compaction in step.session.compactions if compaction.agent_id == agent_id]
+
+
+def _add_compaction(step: Step, event: Reduced, end: int = 0) -> None:
     place = places.of_prompt(step.session, event.prompt)
-    step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger, end=event.at))
+    step.session.compactions.append(
+        Compaction(start=event.at, place=place, agent_id=event.agent_id, trigger=event.trigger, end=end)
+    )
 
 
 def compaction_measured(step: Step, fact: CompactBoundary) -> None:
@@ -344,28 +355,31 @@ def awaited(compaction: Compaction) -> int:
 
 def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
     """Writes compactions that ended before `up_to`, and of the prompt `of` those that nothing ended: they failed."""
+    for compaction in list(step.session.compactions):
+        if compaction.place.prompt == of or (compaction.end and awaited(compaction) <= up_to):
+            _write_compaction(step, compaction)
+
+
+def _write_compaction(step: Step, compaction: Compaction) -> None:
     session = step.session
-    for compaction in list(session.compactions):
-        if compaction.place.prompt != of and not (compaction.end and awaited(compaction) <= up_to):
-            continue
-        session.compactions.remove(compaction)
-        outcome = Outcome.SUCCESS if compaction.end else Outcome.ERROR
-        attributes: Attributes = {sc.TRIGGER: compaction.trigger, sc.OUTCOME: outcome.value}
-        if compaction.before:
-            attributes |= {sc.CONTEXT_BEFORE: compaction.before, sc.CONTEXT_AFTER: compaction.after}
-        if not compaction.end:
-            attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: ErrorType.OTHER.value}
-        end = compaction.end or compaction.start
-        waste.compacted(step, compaction.start, end)
-        status = STATUS_UNSET if compaction.end else STATUS_ERROR
-        opened = open_spans.of_compaction(session, compaction)
-        step.close(opened, end, attributes, status=status)
-        step.count(
-            "hookspan.compactions",
-            1,
-            (sc.TRIGGER, compaction.trigger),
-            (sc.OUTCOME, outcome.value),
-            place=opened.place,
-            own_id=opened.span_id,
-            at=end,
-        )
+    session.compactions.remove(compaction)
+    outcome = Outcome.SUCCESS if compaction.end else Outcome.ERROR
+    attributes: Attributes = {sc.TRIGGER: compaction.trigger, sc.OUTCOME: outcome.value}
+    if compaction.before:
+        attributes |= {sc.CONTEXT_BEFORE: compaction.before, sc.CONTEXT_AFTER: compaction.after}
+    if not compaction.end:
+        attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: ErrorType.OTHER.value}
+    end = compaction.end or compaction.start
+    waste.compacted(step, compaction.start, end)
+    status = STATUS_UNSET if compaction.end else STATUS_ERROR
+    opened = open_spans.of_compaction(session, compaction)
+    step.close(opened, end, attributes, status=status)
+    step.count(
+        "hookspan.compactions",
+        1,
+        (sc.TRIGGER, compaction.trigger),
+        (sc.OUTCOME, outcome.value),
+        place=opened.place,
+        own_id=opened.span_id,
+        at=end,
+    )

@@ -313,6 +313,7 @@ class Compaction(msgspec.Struct, kw_only=True):
 
     start: int
     place: Place
+    agent_id: str = ""
     trigger: str = ""
     end: int = 0
     before: int = 0
