@@ -137,3 +137,13 @@ def test_tree(played, name):
         path.write_text(tree)
     assert path.exists(), "UPDATE_TREES=1 writes it"
     assert tree == path.read_text()
+
+
+@pytest.mark.parametrize("name", ["codex_dialogs", "codex_interrupted_model"])
+def test_usage_that_nobody_knows_is_not_none(played, name):
+    """Of a request that was cancelled before its answer."""
+    (cancelled, *_) = [s for s in played(name).named("chat") if s.attributes[sc.OUTCOME] == "interrupted"]
+    assert [key for key in cancelled.attributes if ".usage." in key] == []
+    counted = [one for one in played(name).increments if one.at == cancelled.end]
+    tokens = [one for one in counted if "tokens" in one.instrument or one.instrument == "hookspan.cost.unpriced"]
+    assert tokens == []

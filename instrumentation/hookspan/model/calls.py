@@ -130,7 +130,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
         sc.ERROR_TYPE: error,
         **attribution.span_attributes(step.session, fact, place),
     }
-    if not error:
+    if not error and _is_measured(fact):
         attributes |= {
             sc.GEN_AI_USAGE_INPUT_TOKENS: fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens,
             sc.GEN_AI_USAGE_OUTPUT_TOKENS: fact.output_tokens,
@@ -170,6 +170,12 @@ def _is_known_end(fact: ModelCall) -> bool:
     return bool(fact.finish_reason or fact.error_status or fact.failed or fact.aborted)
 
 
+def _is_measured(fact: ModelCall) -> bool:
+    """Whether its usage is known: of a request that was cancelled before an answer nobody says it."""
+    counts = (fact.input_tokens, fact.output_tokens, fact.cache_read_tokens, fact.cache_write_tokens)
+    return not fact.aborted or any(counts)
+
+
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
     seconds = max(0, fact.end - fact.start) / NANO
     whole = 0 if error else fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
@@ -180,14 +186,11 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
         (sc.GEN_AI_REQUEST_MODEL, fact.request_model),
         (sc.GEN_AI_RESPONSE_MODEL, fact.response_model),
     )
-    for measured, value in (
-        ("duration", seconds),
-        ("operation.input_tokens", whole),
-        ("operation.output_tokens", written),
-    ):
+    tokens_of = (("operation.input_tokens", whole), ("operation.output_tokens", written))
+    for measured, value in (("duration", seconds), *(tokens_of if _is_measured(fact) else ())):
         of = (*common, (sc.ERROR_TYPE, error))
         step.count(f"gen_ai.client.inference.{measured}", value, *of, place=place, own_id=own)
-    if error:
+    if error or not _is_measured(fact):
         return
     for kind, tokens in (
         ("input_tokens", whole),
@@ -220,7 +223,7 @@ def _tally(tally: Tally, fact: ModelCall) -> None:
     if fact.cost_nano >= 0:
         tally.cost_nano += fact.cost_nano
     else:
-        tally.unpriced += not (fact.error_status or fact.failed)
+        tally.unpriced += _is_measured(fact) and not (fact.error_status or fact.failed)
 
 
 def reported(step: Step, fact: CostState) -> None:
