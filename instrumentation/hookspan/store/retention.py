@@ -63,14 +63,14 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
 
     Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at.
     """
-    cutoff = now - policy.days * DAY
+    cutoff, wrong = now - policy.days * DAY, INTEGER_MAX
     if size(db) > policy.bytes:
-        cutoff = max(cutoff, _head_time(db))
-    events = _cut(db, "event record at", cutoff)
-    spans = _cut(db, 'span key "end"', cutoff, INTEGER_MAX if policy.exported is None else policy.exported)
-    logs = _cut(db, "log key at", cutoff, INTEGER_MAX if policy.logged is None else policy.logged)
+        cutoff, wrong = max(cutoff, _head_time(db, now)), now
+    events = _cut(db, "event record at", cutoff, wrong)
+    spans = _cut(db, 'span key "end"', cutoff, wrong, INTEGER_MAX if policy.exported is None else policy.exported)
+    logs = _cut(db, "log key at", cutoff, wrong, INTEGER_MAX if policy.logged is None else policy.logged)
     sessions = _old_sessions(db, cutoff)
-    moves = _cut(db, "move record at", cutoff)
+    moves = _cut(db, "move record at", cutoff, wrong)
     db.execute("DELETE FROM pull WHERE at < ?", (cutoff,))
     db.execute("DELETE FROM stayed WHERE made < ?", (cutoff,))
     rolled = _coarsen(db, now - FINE)
@@ -176,25 +176,29 @@ def _note_deleted(db: sqlite3.Connection) -> None:
     )
 
 
-def _head_time(db: sqlite3.Connection) -> int:
+def _head_time(db: sqlite3.Connection, now: int) -> int:
     """The time up to which rows go when there is too much: that of the first chunk of spans, else of events.
 
-    Of nine in ten of them: a wrong clock's are in the future, and what is older is nearly everything.
+    Of nine in ten of them, without those after `now`: what a wrong clock wrote has a time before which is everything.
     """
     for rows in ('span key "end"', "event record at"):
         table, key, at = rows.split()
         head = db.execute(f"SELECT {at} FROM {table} ORDER BY {key} LIMIT ?", (CHUNK,))
-        if times := sorted(time for (time,) in head):
+        if times := sorted(time for (time,) in head if time <= now):
             return int(times[len(times) * 9 // 10]) + 1
     return 0
 
 
-def _cut(db: sqlite3.Connection, rows: str, cutoff: int, last: int = INTEGER_MAX) -> int:
-    """Delete rows of a table's head, older than `cutoff` and not after `last`. `rows` names table, key and time."""
+def _cut(db: sqlite3.Connection, rows: str, cutoff: int, wrong: int, last: int = INTEGER_MAX) -> int:
+    """Delete rows of a table's head, older than `cutoff`, and not after `last`. `rows` names table, key and time.
+
+    Those whose time is after `wrong` are as old as their place says, and go, too.
+    """
     table, key, at = rows.split()
     head = f"SELECT {key}, {at} AS at FROM {table} ORDER BY {key} LIMIT {CHUNK}"
+    where = f"(at < ? OR at > ?) AND {key} <= ?"
     return db.execute(
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({head}) WHERE at < ? AND {key} <= ?)", (cutoff, last)
+        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({head}) WHERE {where})", (cutoff, wrong, last)
     ).rowcount
 
 
