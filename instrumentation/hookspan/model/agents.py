@@ -161,12 +161,17 @@ def learn(step: Step, fact: AgentMeta) -> None:
 
 
 def place_of_event(step: Step, event: Reduced) -> Place:
-    """Where an event of a subagent belongs; an unknown subagent begins here, its start inferred."""
+    """Where an event of a subagent belongs; an unknown subagent begins here, its start inferred.
+
+    One that calls a tool after it stopped was sent back to work by somebody's hook.
+    """
     agent = step.session.agents.get(event.agent_id)
     if agent is None and event.agent_id in step.session.agents_done:
         return step.session.agents_done[event.agent_id]
     if agent is None or event.at > agent.last:
         agent = _open(step, event)
+    if event.event == "PreToolUse" and event.at > agent.stop:
+        agent.stop = 0
     return places.of_subagent(agent)
 
 
@@ -198,11 +203,16 @@ def is_foreground(step: Step, agent: Agent) -> bool:
     return call is not None and not call.background
 
 
-def write_stopped(step: Step, up_to: int) -> None:
-    """Writes the spans of subagents that stopped before `up_to`, up to which the transcripts are read."""
-    for agent in list(step.session.agents.values()):
-        if agent.stop and agent.stop <= up_to:
-            write_end(step, agent)
+def is_over(session: SessionState, agent: Agent) -> bool:
+    """Whether it has stopped for good: while the call that waits for it is open, a hook may send it back to work."""
+    call = session.calls.get(agent.tool_use_id)
+    is_awaited = call is not None and not (call.background or call.post or call.resolved)
+    return bool(agent.stop) and (agent.interrupted or not is_awaited)
+
+
+def stopped(session: SessionState, up_to: int) -> list[Agent]:
+    """Those that stopped before `up_to`."""
+    return [agent for agent in session.agents.values() if is_over(session, agent) and agent.stop <= up_to]
 
 
 def write_end(step: Step, agent: Agent) -> None:

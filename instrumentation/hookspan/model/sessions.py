@@ -189,10 +189,10 @@ def read(step: Step, up_to: int) -> None:
     """All transcripts are read up to then: what ended before that is written."""
     session = step.session
     tools.flush(step, up_to)
-    for agent in [agent for agent in session.agents.values() if agent.stop and agent.stop <= up_to]:
+    for agent in agents.stopped(session, up_to):
         outcome = Outcome.INTERRUPTED if agent.interrupted else Outcome.UNKNOWN
         tools.close_open(step, "", agent.stop, outcome, agent_id=agent.id)
-    agents.write_stopped(step, up_to)
+        agents.write_end(step, agent)
     calls.write_compactions(step, up_to)
     for turn in list(session.turns.values()):
         if turn.fixed and turn.fixed <= up_to:

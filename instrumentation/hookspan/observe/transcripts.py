@@ -12,6 +12,7 @@ from typing import Final
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.clients.transcripts import reader
+from hookspan.model.agents import is_over
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_unwritten
 from hookspan.model.state import SessionState
@@ -238,7 +239,7 @@ class Transcripts:
 def waits_since(session: SessionState) -> int:
     """The oldest moment that something of the session waits for its transcripts to be read past; 0 for nothing."""
     moments = [turn.fixed for turn in session.turns.values() if turn.fixed]
-    moments += [agent.stop for agent in session.agents.values() if agent.stop]
+    moments += [agent.stop for agent in session.agents.values() if is_over(session, agent)]
     moments += [awaited(compaction) for compaction in session.compactions if compaction.end]
     for call in session.calls.values():
         if call.post or call.resolved:

@@ -197,6 +197,19 @@ def print_stop_hook(stage: Stage) -> Story:
 
 
 @scenario()
+def print_subagent_stop_hook(stage: Stage) -> Story:
+    """A hook of somebody else that sends a subagent back to work at its first SubagentStop."""
+    once = 'cat >/dev/null; [ -e "$HOME/asked" ] && exit 0; : > "$HOME/asked"; echo run the tests first >&2; exit 2'
+    stage.home.hook(["/bin/sh", "-c", once], ["SubagentStop"])
+    stage.model.play({
+        PROMPT: [says(agent("review the cart", run_in_background=False)), says("Fixed.")],
+        "review the cart": [says("Reviewed."), says(bash("sleep 3; echo tested")), says("Reviewed and tested.")],
+    })  # fmt: skip
+    stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario()
 def print_invalid_calls(stage: Stage) -> Story:
     """Calls that only PostToolBatch tells of: invalid input, an unknown tool, a Read under a deny rule."""
     secret = stage.home.project / "secret.txt"
