@@ -18,7 +18,9 @@ SETTINGS = '[export]\nendpoint = "{url}"\ntemporality = "delta"\nmetric_interval
 def counted(sink: Sink, name: str) -> float:
     """What a backend of deltas has added up."""
     points = [point for point in sink.points if point.name == name]
-    return sum(point.value or 0 for point in points if point.attributes.get(sc.EXPORT_OUTCOME, "exported") == "exported")
+    return sum(
+        point.value or 0 for point in points if point.attributes.get(sc.EXPORT_OUTCOME, "exported") == "exported"
+    )
 
 
 @pytest.mark.slow
