@@ -174,13 +174,10 @@ def test_ended_sessions_are_in_the_order_asked_for_and_none_is_lost_between_page
 
 def test_a_session_is_called_by_its_first_prompt_until_it_has_a_title(site: Site) -> None:
     play, named = Play(), Play()
-    site.append(
-        play.start(),
-        play.submit("fix the cart, token=abcdefgh12345678"),
-        *play.tool("git status", asked=True),
-        play.stop(),
-        play.submit("and test it"),
-    )
+    *asked, answered = play.tool("git status", asked=True)
+    prompt = play.submit("fix the cart, token=abcdefgh12345678")
+    append(site.machine, play.start(), prompt, *asked, at=time.time_ns() - 2 * 10**9)
+    site.append(answered, play.stop(), play.submit("and test it"))
     site.append({**named.start(), "session_title": "Tidy up"}, named.submit("remove the dead code"))
     titles = {play.session: "fix the cart, token=[redacted]", named.session: "Tidy up"}
     assert {row["id"]: row["title"] for row in site.get("/sessions")["sessions"]} == titles
@@ -193,8 +190,7 @@ def test_a_session_is_called_by_its_first_prompt_until_it_has_a_title(site: Site
     site.restart()
     assert [row["title"] for row in site.get("/sessions")["sessions"]] == ["", ""]
     assert site.get("/sessions", q="cart")["sessions"] == []  # nor is it told by what is found
-    asked = site.get("/friction")["waste"][0]
-    (row,) = site.get("/friction/sessions", kind=asked["kind"], what=asked["what"])["items"]
+    (row,) = site.get("/friction/sessions", kind="asked", what="Bash git")["items"]
     assert (row["id"], row["title"]) == (play.session, "")
 
 
