@@ -26,6 +26,7 @@ from hookspan.web.handlers import overview
 from hookspan.web.queries import Moment
 
 FLUSH_INTERVAL: Final = 0.03  # seconds between two messages under load: 100 pages cost 3,000 writes a second
+FAILED_MAX: Final = 5.0  # seconds until what failed again and again is tried once more
 SUMMARY_INTERVAL: Final = 1.0
 HEARTBEAT: Final = 15.0  # proxies cut off what is silent for 30 s
 QUEUE_MESSAGES: Final = 256  # for one page: 8 s of load
@@ -156,12 +157,17 @@ class Hub:
                 self.slow += 1
 
     async def _updates(self) -> None:
+        pause = FLUSH_INTERVAL
         while True:
             await self._news.wait()
             self._news.clear()
             if await self._guarded(self._flush):
                 self._changed.set()
-            await asyncio.sleep(FLUSH_INTERVAL)
+                pause = FLUSH_INTERVAL
+            else:
+                self._news.set()  # it is still to be told
+                pause = min(pause * 2, FAILED_MAX)
+            await asyncio.sleep(pause)
 
     async def _summaries(self) -> None:
         while True:
