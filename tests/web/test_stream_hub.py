@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +30,18 @@ class Held(PageReader):
             raise sqlite3.OperationalError("database is locked")
         with super().moment() as moment:
             yield moment
+
+
+class Interrupted(asyncio.Lock):
+    """A lock at whose next release something else happens."""
+
+    then: Callable[[], None] | None = None
+
+    def release(self) -> None:
+        super().release()
+        then, self.then = self.then, None
+        if then:
+            then()
 
 
 class Agent:
@@ -75,3 +87,17 @@ def test_what_could_not_be_read_is_sent_once_it_can_though_nothing_else_happens(
     assert [event["record"] for event in told["events"]] == [1, 2, 3]
     assert len(told["sessions"]) == 3
     assert agent.hub.failures == 2
+
+
+def test_what_is_committed_in_the_moment_in_which_the_first_page_comes_is_told(agent: Agent) -> None:
+    """Also a change of a session's row, for which there is no event."""
+    agent.commit(made.commit(1, 3))
+    changed = made.commit(2, 3)
+    lock = agent.hub._flushing = Interrupted()
+    lock.then = lambda: agent.commit(Commit(position=changed.position, sessions=changed.sessions))
+
+    async def run() -> Any:
+        async with agent.hub.running(), agent.hub.connection(None) as messages:
+            return await update(messages)
+
+    assert {one["id"] for one in asyncio.run(run())["sessions"]} == set(changed.sessions)

@@ -121,7 +121,7 @@ class Hub:
         with self._lock:
             self._rebuilt = self._rebuilt or position < self._position
             self._position = position
-            if not self._clients:
+            if not self._admitted:  # one that comes just now is none of `_clients` yet
                 return
             self._touched |= sessions
         self._wake()
