@@ -1,17 +1,24 @@
-"""What is remembered of conversations that are taken in stays bounded, however many there are."""
+"""What is remembered of conversations that are taken in stays bounded, and is never taken for another one's."""
 
 import contextlib
 import gc
 import json
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from hookspan.content import ContentDb
-from hookspan.content.database import Kept
+import pytest
+
+from hookspan.content import ContentDb, Limits
+from hookspan.content.database import DAY, Kept
 from hookspan.content.hook_events import HookEvents
 from hookspan.content.intake import REMEMBERED, Intake
+from hookspan.observe.transcript_paths import Source
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.store.schema import INTEGER_MAX
 from tests.agent.ingest import take_in
+from tests.content.said import iso
 
 SESSIONS = [f"0a1b2c3d-0000-4000-8000-{number:012d}" for number in range(REMEMBERED + 3)]
 
@@ -37,3 +44,51 @@ def test_of_sessions_without_transcripts_the_newest_are_remembered(paths: Paths)
         assert content.db.execute("SELECT count(*) FROM message WHERE kind = 'prompt'").fetchone() == (len(SESSIONS),)
         assert readings() - others == REMEMBERED
     reader.close()
+
+
+@pytest.fixture
+def content(paths: Paths) -> Iterator[ContentDb]:
+    paths.create()
+    with contextlib.closing(ContentDb.open(paths)) as opened:
+        yield opened
+
+
+def transcript(path: Path, at: float, texts: list[str]) -> list[Source]:
+    """A conversation of Claude Code's, or of Codex's by its name."""
+    with path.open("a") as file:
+        for number, text in enumerate(texts):
+            line = {"timestamp": iso(at + number / 1000)}
+            if path.name.startswith("rollout"):
+                item = {"type": "AgentMessage", "content": [{"type": "Text", "text": text}]}
+                line |= {"type": "event_msg", "payload": {"type": "item_completed", "item": item}}
+            else:
+                said = {"id": "msg_1", "role": "assistant", "content": [{"type": "text", "text": text}]}
+                line |= {"type": "assistant", "uuid": f"{path.stem}-{number}", "message": said}
+            file.write(json.dumps(line) + "\n")
+    return [Source(str(path), "")]
+
+
+def found(content: ContentDb) -> int:
+    """How many messages are found; what is found of sessions themselves is none."""
+    return int(content.db.execute("SELECT count(*) FROM message WHERE kind != 'session'").fetchone()[0])
+
+
+def prune(content: ContentDb, before: float) -> None:
+    """Delete all of before that time."""
+    before_ns = int(before * 1e9)
+    while not content.prune(Limits(content=before_ns, archive=0, titles=before_ns, bytes=INTEGER_MAX)).done:
+        pass
+
+
+def test_another_file_with_the_key_of_one_that_was_deleted_is_read_as_what_it_is(
+    content: ContentDb, tmp_path: Path
+) -> None:
+    intake, now = Intake(content), time.time()
+    old = transcript(tmp_path / f"rollout-2026-01-01T00-00-00-{SESSIONS[0]}.jsonl", now - 3 * DAY / 1e9, ["zebra"])
+    intake.take(Kept(id=SESSIONS[0]), old, archive=False, since=0)
+    assert found(content) == 1
+    prune(content, now - DAY / 1e9)
+    assert found(content) == content.db.execute("SELECT count(*) FROM file").fetchone()[0] == 0
+    new = transcript(tmp_path / f"{SESSIONS[1]}.jsonl", now, ["zebra", "gnu"])
+    intake.take(Kept(id=SESSIONS[1], last=int(now * 1e9)), new, archive=False, since=0)
+    assert found(content) == 2

@@ -71,7 +71,8 @@ class Archive:
 
     def add(self, file: File, session: str, line: bytes) -> None:
         """Append a line, with its LF. `end` comes before another file, and before the transaction's end."""
-        lines, size = self._tails.get(file.key) or self._tail(file.key)
+        # The first line's file may have the key of one that was deleted.
+        lines, size = (self._tails.get(file.key) or self._tail(file.key)) if file.lines else (0, 0)
         data, _ = new = self._without_ids(line, session.encode())
         self._new.append(new)
         file.lines += 1

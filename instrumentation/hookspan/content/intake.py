@@ -149,7 +149,7 @@ class Intake:
                 return files[subagent]
 
             taken, record = 0, (start := file_of("").indexed)
-            reading = self._reading(files[""], journal_source(kept.id), of_events=True)
+            reading = self._reading(files[""], start, journal_source(kept.id), of_events=True)
             for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
                 taken += 1
                 file = file_of(subagent)
@@ -180,7 +180,7 @@ class Intake:
             start = at = min(file.indexed, file.archived) if archive else file.indexed
             if at >= status.st_size:
                 return 0
-            reading = self._reading(file, source, of_events=False)
+            reading = self._reading(file, at, source, of_events=False)
             for line in _lines(descriptor, at, budget):
                 for row in reading.rows(line, at, file, kept.id) if len(line) <= MAX_LINE else ():
                     if row.at >= since:
@@ -198,7 +198,9 @@ class Intake:
         finally:
             os.close(descriptor)
 
-    def _reading(self, file: File, source: Source, *, of_events: bool) -> _Reading:
+    def _reading(self, file: File, start: int, source: Source, *, of_events: bool) -> _Reading:
+        if not start:  # there may be one of a file that was deleted, whose key this one has now
+            self._readings.pop(file.key, None)
         reading = self._readings.setdefault(file.key, _Reading(source, of_events=of_events))
         self._readings.move_to_end(file.key)
         while len(self._readings) > REMEMBERED:
