@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.content import ContentDb, Limits
-from hookspan.content.database import DAY, Kept
+from hookspan.content.database import BATCH, DAY, Kept
 from hookspan.content.hook_events import HookEvents
 from hookspan.content.intake import REMEMBERED, Intake
 from hookspan.observe.transcript_paths import Source
@@ -92,3 +92,15 @@ def test_another_file_with_the_key_of_one_that_was_deleted_is_read_as_what_it_is
     new = transcript(tmp_path / f"{SESSIONS[1]}.jsonl", now, ["zebra", "gnu"])
     intake.take(Kept(id=SESSIONS[1], last=int(now * 1e9)), new, archive=False, since=0)
     assert found(content) == 2
+
+
+def test_a_long_conversation_that_is_past_its_time_goes_whole(content: ContentDb, tmp_path: Path) -> None:
+    intake, now = Intake(content), time.time()
+    old = transcript(tmp_path / f"{SESSIONS[0]}.jsonl", now - 3 * DAY / 1e9, ["zebra"] * (BATCH + 1))
+    intake.take(Kept(id=SESSIONS[0]), old, archive=False, since=0)
+    assert found(content) == BATCH + 1
+    prune(content, now - DAY / 1e9)
+    assert [content.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("message", "file")] == [
+        0,
+        0,
+    ]

@@ -381,7 +381,8 @@ class ContentDb:
             if session is not None:
                 self._forget(session[0], deleted)
             self.db.execute(
-                "DELETE FROM file WHERE NOT archived AND session IN (SELECT session FROM session WHERE last < ?)",
+                "DELETE FROM file WHERE NOT archived AND session IN (SELECT session FROM session WHERE last < ?) "
+                "AND NOT EXISTS (SELECT 1 FROM message WHERE message.file = file.file)",
                 (limits.content,),
             )
             self.db.execute(
