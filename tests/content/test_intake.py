@@ -1,18 +1,20 @@
 """What is remembered of conversations that are taken in stays bounded, and is never taken for another one's."""
 
 import contextlib
+import errno
 import gc
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hookspan.content import ContentDb, Limits
+from hookspan.content import ContentDb, Limits, archived_lines
 from hookspan.content.database import BATCH, DAY, Kept
 from hookspan.content.hook_events import HookEvents
-from hookspan.content.intake import REMEMBERED, Intake
+from hookspan.content.intake import CHUNK, REMEMBERED, Intake
 from hookspan.observe.transcript_paths import Source
 from hookspan.paths import Paths
 from hookspan.store import Reader
@@ -104,3 +106,27 @@ def test_a_long_conversation_that_is_past_its_time_goes_whole(content: ContentDb
         0,
         0,
     ]
+
+
+def test_a_transcript_that_can_not_be_read_on_goes_on_later_and_is_mixed_with_no_other(
+    content: ContentDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, now, read = Intake(content), time.time(), os.pread
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if offset:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(descriptor, size, offset)
+
+    long = transcript(tmp_path / f"{SESSIONS[0]}.jsonl", now, [f"{number} {'x' * 3000}" for number in range(600)])
+    short = transcript(tmp_path / f"{SESSIONS[1]}.jsonl", now, ["gnu"])
+    assert Path(long[0].path).stat().st_size > CHUNK
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pread", pread)
+        assert not intake.take(Kept(id=SESSIONS[0]), long, archive=True, since=0)
+    assert 100 < found(content) < 600, "what could be read is found"
+    for session, sources in ((SESSIONS[1], short), (SESSIONS[0], long)):
+        intake.take(Kept(id=session), sources, archive=True, since=0)
+        (file,) = content.db.execute("SELECT file FROM file WHERE path = ?", (sources[0].path,)).fetchone()
+        assert b"".join(archived_lines(content.db, session, file)) == Path(sources[0].path).read_bytes()
+    assert found(content) == 601

@@ -122,7 +122,7 @@ class Intake:
             for file in content.drop_events(session) if found else ():
                 self._readings.pop(file, None)
             for source in found:
-                with contextlib.suppress(OSError, RefusedError):
+                with contextlib.suppress(OSError, RefusedError):  # it can't be opened
                     read = self._file(session, kept, source, self._left, archive=archive, since=since)
                     self._left = max(0, self._left - read)
                 if not self._left:
@@ -209,9 +209,12 @@ class Intake:
 
 
 def _lines(descriptor: int, offset: int, budget: int) -> Iterator[bytes]:
-    """Whole lines with their LFs from `offset` on, until they are `budget` bytes or the file ends."""
+    """Whole lines with their LFs from `offset` on, until they are `budget` bytes or the file ends.
+
+    Where it can't be read on it ends, too: the lines before are whole, and those behind are tried at the next look.
+    """
     parts: list[bytes] = []
-    while budget > 0 and (data := os.pread(descriptor, CHUNK, offset)):
+    while budget > 0 and (data := _read(descriptor, offset)):
         offset += len(data)
         *whole, rest = data.split(b"\n")
         for line in whole:
@@ -223,3 +226,10 @@ def _lines(descriptor: int, offset: int, budget: int) -> Iterator[bytes]:
                 return
         if rest:
             parts.append(rest)
+
+
+def _read(descriptor: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, CHUNK, offset)
+    except OSError:
+        return b""
