@@ -19,6 +19,7 @@ from tests.store import made
 from tests.waiting import PATIENCE
 
 EVENTS = "hookspan.hook.events"
+TOOL = "hookspan.tool.duration"
 STOP = ((sc.HOOK_EVENT, "Stop"),)
 
 
@@ -38,7 +39,7 @@ class MetricExport:
         self.ahead = 0  # nanoseconds that the exporter's clock is ahead
         self.exporter: Exporter | None = None
 
-    def start(self, *, on: bool = True) -> Exporter:
+    def start(self, *, on: bool = True, **others: Any) -> Exporter:
         self.stop()
         settings = ExportSettings(
             endpoint=self.url if on else None,
@@ -46,6 +47,7 @@ class MetricExport:
             metric_interval=3600,
             temporality=self.temporality,
             resource={"team": "blue"},
+            **others,
         )
         self.exporter = Exporter(self.paths, settings, gauges=self.gauges, clock=lambda: time.time_ns() + self.ahead)
         self.exporter.start()
@@ -107,7 +109,7 @@ def increase(values: list[float]) -> float:
 def test_a_new_series_is_zero_first_and_then_what_it_counted(metric_export: MetricExport) -> None:
     metric_export.start()
     metric_export.count(5)
-    metric_export.count(3, "hookspan.tool.duration", ((sc.GEN_AI_TOOL_NAME, "Bash"),), 0.3)
+    metric_export.count(3, TOOL, ((sc.GEN_AI_TOOL_NAME, "Bash"),), 0.3)
     metric_export.count(2, "hookspan.cost", ((sc.PROJECT, "shop"),), 1.5)
     metric_export.tick()
     metric_export.count(2)
@@ -125,7 +127,7 @@ def test_a_new_series_is_zero_first_and_then_what_it_counted(metric_export: Metr
     )
     assert counted.attributes == {sc.HOOK_EVENT: "Stop"}
     assert (zero.exemplars, [one.span_id for one in counted.exemplars]) == ((), ["00000000000000cd"])
-    empty, full, _ = metric_export.points("hookspan.tool.duration")
+    empty, full, _ = metric_export.points(TOOL)
     assert (empty.count, empty.sum, sum(empty.buckets)) == (0, 0.0, 0)
     assert (full.count, full.temporality) == (3, "cumulative")
     assert full.sum == pytest.approx(0.9)
@@ -136,11 +138,11 @@ def test_a_new_series_is_zero_first_and_then_what_it_counted(metric_export: Metr
 
 def test_of_an_interval_the_slowest_is_the_exemplar_and_is_sent_once(metric_export: MetricExport) -> None:
     def sent() -> list[float]:
-        return [one.value for point in metric_export.points("hookspan.tool.duration") for one in point.exemplars]
+        return [one.value for point in metric_export.points(TOOL) for one in point.exemplars]
 
     def ran(*seconds: float) -> None:
         for value in seconds:
-            metric_export.count(1, "hookspan.tool.duration", (), value)
+            metric_export.count(1, TOOL, (), value)
         metric_export.tick()
 
     metric_export.start()
@@ -157,6 +159,21 @@ def test_of_an_interval_the_slowest_is_the_exemplar_and_is_sent_once(metric_expo
     metric_export.start()
     ran(0.06)
     assert sent() == [7.0, 0.4, 1.0, 0.06], "another agent sends none again"
+
+
+@pytest.mark.parametrize(
+    ("settings", "with_exemplars"),
+    [({}, {EVENTS, TOOL}), ({"hook_spans": False}, {TOOL}), ({"traces": False}, set())],
+)
+def test_exemplars_lead_to_spans_that_are_sent(
+    metric_export: MetricExport, settings: dict[str, bool], with_exemplars: set[str]
+) -> None:
+    metric_export.start(**settings)
+    metric_export.count()
+    metric_export.count(1, TOOL, (), 0.3)
+    metric_export.tick()
+    metric_export.tick()
+    assert {point.name for point in metric_export.sink.points if point.exemplars} == with_exemplars
 
 
 def test_each_coding_agent_is_a_service(metric_export: MetricExport) -> None:
@@ -262,7 +279,7 @@ def test_an_outage_adds_up(metric_export: MetricExport) -> None:
 
 def test_what_was_counted_before_export_was_switched_on_is_not_exported(metric_export: MetricExport) -> None:
     metric_export.count(1_000)
-    metric_export.count(50, "hookspan.tool.duration", (), 2.0)
+    metric_export.count(50, TOOL, (), 2.0)
     exporter = metric_export.start(on=False)
     metric_export.count(1_000)
     metric_export.tick()
@@ -270,12 +287,12 @@ def test_what_was_counted_before_export_was_switched_on_is_not_exported(metric_e
     exporter.apply(ExportSettings(endpoint=metric_export.sink.url, metric_interval=3600))
     metric_export.tick()
     metric_export.count(7)
-    metric_export.count(3, "hookspan.tool.duration", (), 2.0)
+    metric_export.count(3, TOOL, (), 2.0)
     metric_export.tick()
     metric_export.start()
     metric_export.tick()
     assert metric_export.values() == [0, 7, 7]
-    last = metric_export.points("hookspan.tool.duration")[-1]
+    last = metric_export.points(TOOL)[-1]
     assert (last.count, last.sum, sum(last.buckets)) == (3, 6.0, 3)
     assert all(point.start > 0 for point in metric_export.points())
 

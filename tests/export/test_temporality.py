@@ -11,10 +11,9 @@ from hookspan.catalogue.metrics import BY_NAME
 from hookspan.export import series
 from hookspan.paths import Paths
 from hookspan.store import Store
-from tests.export.test_metrics import MetricExport, increase
+from tests.export.test_metrics import TOOL, MetricExport, increase
 from tests.otlp_sink import Sink
 
-TOOL = "hookspan.tool.duration"
 TWO_DAYS = 2 * 86_400 * 10**9
 HOUR = 3600 * 10**9
 

@@ -224,19 +224,21 @@ class MetricExport:
         if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
             return None, []
         self._series = len(snapshot.series)
-        if self._settings.sampling.on:
-            for each in snapshot.series:
-                each.exemplars = [one for one in each.exemplars if self._is_sent(one.trace_id)]
+        for each in snapshot.series:
+            each.exemplars = [one for one in each.exemplars if self._is_sent(each.instrument, one.trace_id)]
         if snapshot.record < self._db.measured:
             return None, []
         left_out = frozenset() if self._settings.genai_metrics else REPEATED
         series = [one for one in snapshot.series if one.instrument not in left_out]
         return snapshot.record, self._temporality.points(series, self._db.announced)
 
-    def _is_sent(self, trace_id: str) -> bool:
-        """Whether an exemplar leads somewhere, where turns are sampled."""
+    def _is_sent(self, instrument: str, trace_id: str) -> bool:
+        """Whether an exemplar leads somewhere."""
+        settings = self._settings
+        if not settings.sends("traces") or (BY_NAME[instrument].exemplar == "hook" and not settings.hook_spans):
+            return False
         known = self._db.trace(trace_id)
-        return self._settings.sampling.selects(trace_id) or bool(known and known.threshold)
+        return not settings.sampling.on or settings.sampling.selects(trace_id) or bool(known and known.threshold)
 
     def _readings(self) -> list[Reading]:
         try:
