@@ -14,6 +14,7 @@ from hookspan.model.open_spans import open_spans
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.model.summary import session_row
+from hookspan.observe import timers
 from hookspan.wire import Record, Reduced
 from hookspan.wire.facts import ClientGone, Interruption, Registered, Rejection, Running, TranscriptRead
 
@@ -382,3 +383,21 @@ def test_the_first_hook_of_a_session_makes_it_one_of_ours():
     told.event(8, "SessionEnd")
     told.take(TranscriptRead(at=START + 20 * SECOND, key="read", session="s"))
     assert seconds(told.span("session")) == (5, 8)
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "settled"), [("idle", 6, 1), ("busy", 6, 0), ("busy", 599, 0), ("busy", 601, 1)]
+)
+def test_a_stop_is_no_end_while_the_client_s_hooks_work(told, status, after, settled):
+    """As one that runs the tests, and may send the client back to work."""
+    told.event(4, "Stop")
+    if status == "idle":
+        told.says(4.1, "idle")
+    facts = timers.step(START + (4 + after) * SECOND, [*told.state.sessions.values()], 10**18)
+    assert len(facts) == settled
+
+
+def test_a_stop_is_an_end_though_a_subagent_works_in_the_background(told):
+    told.event(2, "SubagentStart", agent_id="a", agent_type="reviewer")
+    told.event(4, "Stop")
+    assert len(timers.step(START + 10 * SECOND, [*told.state.sessions.values()], 10**18)) == 1

@@ -30,6 +30,7 @@ BUSY: Final = NANO // 5
 IDLE: Final = 4 * NANO
 """Between two steps while all open sessions are idle."""
 RECENT: Final = 60 * NANO
+_GO_ON: Final = frozenset({"PreToolUse", "Stop", "StopFailure"})  # events of a turn that is not over
 IDLE_HOURS: Final = Settings().session.idle_hours  # if it is not set
 
 
@@ -101,7 +102,8 @@ class Observers:
 
         Mostly nothing, since steps are more frequent. But an event may be read long after it was written.
         """
-        judged = timers.step(event.at, [session], self._idle)
+        goes_on = event.prompt if event.event in _GO_ON and not event.agent_id else ""
+        judged = timers.step(event.at, [session], self._idle, goes_on=goes_on)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
             return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
         if is_unexplained(session, event.at) or may_be_answer(session, event):

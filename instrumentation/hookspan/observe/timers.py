@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookspan.model.state import SessionState
-from hookspan.wire.facts import Fact, Settled, Silent
+from hookspan.model.registry import foremost
+from hookspan.model.state import SessionState, Turn
+from hookspan.wire.facts import ClientStatus, Fact, Settled, Silent
 
 NANO: Final = 1_000_000_000
 SETTLE: Final = 5 * NANO
-"""Silence after a Stop that makes it final: if a Stop hook blocks, the turn continues within a second or two."""
+"""Silence after a Stop that makes it final: if a quick Stop hook blocks, the turn continues within a second or two."""
+HELD: Final = 600 * NANO
+"""How long a Stop may wait for a slow hook, such as one that runs tests: the client's own limit for a command."""
 
 
-def step(now: int, sessions: list[SessionState], idle: int) -> list[Fact]:
-    """Judgements about silence; `idle` is `session.idle_hours` in nanoseconds."""
+def step(now: int, sessions: list[SessionState], idle: int, *, goes_on: str = "") -> list[Fact]:
+    """Judgements about silence; `idle` is `session.idle_hours` in nanoseconds, `goes_on` a prompt that is worked on."""
     facts: list[Fact] = []
     for session in sessions:
         for turn in session.turns.values():
-            if turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE:
+            silent = turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE
+            if silent and turn.prompt != goes_on and not (_is_busy(session, turn) and now < turn.stop + HELD):
                 key = f"settled:{turn.prompt}:{turn.stop}"
                 facts.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
         if not session.ended and not session.unhooked and now > session.last + idle:
             key = f"silent:{session.last}"
             facts.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
     return facts
+
+
+def _is_busy(session: SessionState, turn: Turn) -> bool:
+    """Whether the client says that it works, and nothing but hooks of the session's newest turn can be meant."""
+    client = foremost(session)
+    others_work = turn.prompt != session.current or not all(agent.stop for agent in session.agents.values())
+    return client is not None and client.status == ClientStatus.BUSY and not others_work
