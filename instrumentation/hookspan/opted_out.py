@@ -6,15 +6,16 @@ the first events that they apply to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from hookspan.clients.decode import decode
 from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.observe.repositories import describe
+from hookspan.store import Questions
 from hookspan.wire import FORGOTTEN, Record, Unreadable
-from hookspan.wire.facts import Fact, Registered, Repository, StatusLine
+from hookspan.wire.facts import Fact, HeadMoved, LinesStayed, Registered, Repository, StatusLine
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
 
@@ -28,12 +29,21 @@ class OptedOut:
     Args:
         projects: The setting.
         repositories: The repositories of folders that may be gone by now, from the fold's state.
+        project_of: The project of a session, for records that name no folder, as one with its title; None if what
+            nobody knows the project of is not to be had.
     """
 
-    def __init__(self, projects: Mapping[str, Project], repositories: Mapping[str, Repository] | None = None) -> None:
+    def __init__(
+        self,
+        projects: Mapping[str, Project],
+        repositories: Mapping[str, Repository] | None = None,
+        *,
+        project_of: Callable[[str], str | None] = lambda _: "",
+    ) -> None:
         self.projects = projects
         self.names = frozenset(name for name, project in projects.items() if not project.record)
         self._repositories = {} if repositories is None else repositories
+        self._project_of = project_of
         self._folders: dict[str, bool] = {}
         self._sessions: dict[str, bool] = {}
         self._new: list[Fact] = []
@@ -45,8 +55,9 @@ class OptedOut:
         if record.session in self._sessions:
             return True
         folder = _folder_of(record)
-        if not folder or not self.has_folder(folder, record.at):
-            return False
+        project = self._project_of(record.session) if record.session else ""
+        if project not in self.names and not (folder and self.has_folder(folder, record.at)):
+            return project is None and not folder
         self._sessions[record.session] = True
         bound(self._sessions, _KEPT)
         return True
@@ -59,7 +70,7 @@ class OptedOut:
             record = decode(line, b"", labels=False)
         except Unreadable:
             return line
-        theirs = isinstance(record, Repository) and record.project in self.names
+        theirs = isinstance(record, Repository | HeadMoved | LinesStayed) and record.project in self.names
         return FORGOTTEN if theirs or self.has(record) else line
 
     def has_folder(self, folder: str, now: int = 0) -> bool:
@@ -82,6 +93,21 @@ class OptedOut:
         if fact.project in self.names and (earlier is None or earlier.project != fact.project):
             self._new.append(fact)
         return fact.project in self.names
+
+
+def projects_in(store: Questions) -> Callable[[str], str | None]:
+    """The project of a session, None for one that the store does not have: not yet, or not any more."""
+    known: dict[str, str] = {}
+
+    def project_of(session: str) -> str | None:
+        if session not in known:
+            if (row := store.session(session)) is None:
+                return None
+            known[session] = row.project
+            bound(known, _KEPT)
+        return known[session]
+
+    return project_of
 
 
 def _folder_of(record: Record) -> str:

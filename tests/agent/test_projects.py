@@ -19,6 +19,8 @@ import pytest
 
 from hookspan.journal import Journal
 from hookspan.store import Reader
+from hookspan.wire import encode
+from hookspan.wire.facts import Title
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
 from tests.web.site import Site, stream
@@ -184,11 +186,17 @@ def test_a_session_whose_project_is_left_out_while_it_runs_is_removed(make_site:
     leaving, staying = Worker(machine, folders["worktree"]), Worker(machine, tmp_path / "shop")
     for worker in (leaving, staying):
         worker.begin()
+    site.append(
+        *(encode(Title(at=1, key=f"t{n}", session=n, label=f"of {n}")) for n in (leaving.session, staying.session))
+    )
     until(lambda: kept(machine) == {leaving.session, staying.session})
     with machine.paths.config.open("a") as file:
         file.write("[projects.diary]\nrecord = false\n")
     os.kill(machine.pid, signal.SIGHUP)
     until(lambda: kept(machine) == {staying.session}, "it goes when the setting comes, not with its next event")
+    shown = [json.dumps(site.get(f"/log/{number}")) for number in range(1, site.get("/log")["last"] + 1)]
+    assert {worker.session in "".join(shown) for worker in (staying, leaving)} == {True, False}
+    assert any(f"of {staying.session}" in one for one in shown)
     for worker in (leaving, staying):
         worker.finish()
     machine.json("flush", "--wait", "60s")

@@ -1,5 +1,6 @@
 """`hookspan prune`: what is past its time or too large goes, what is still needed stays, whenever it is interrupted."""
 
+import gzip
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from hookspan.errors import EXIT_INTERRUPTED
 from hookspan.journal import Journal, Tail, Writer
 from hookspan.store import Reader, SpanKey
 from hookspan.wire import encode
+from hookspan.wire.facts import Title
 from tests.agent.machine import Machine, event, small_session
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
@@ -221,3 +223,25 @@ def test_interrupted_at_any_moment_it_goes_on_and_memory_does_not_grow(make_mach
     assert json.loads(done.stdout)["store"]["events"] == count
     assert (machine.counts().events, machine.counts().spans) == (0, 0)
     assert max(memory(done.stderr)) < MEMORY_MAX
+
+
+def test_a_title_of_a_project_that_is_not_recorded_any_more_is_not_kept(make_machine: Callable[..., Machine]):
+    """Its session ended before, so that the store has it; what is reduced after that names no folder."""
+    machine = make_machine()
+    events = small_session()
+    put(machine, 3, *(one | {"cwd": "/home/u/diary"} for one in events))
+    titled = Title(at=time.time_ns(), key="title:1", session=str(events[0]["session_id"]), label="what it is about")
+    Writer(machine.paths).append([encode(titled)])
+    machine.up()
+    until(lambda: any(row.ended and row.title for row in Reader(machine.paths).sessions()))
+    machine.down()
+    assert machine.cli("prune").returncode == 0
+    machine.paths.config.write_text("[agent]\nautostart = false\n[projects.diary]\nrecord = false\n")
+    journal = Journal(machine.paths)
+    journal.rotate()
+    for segment in journal.segments():
+        os.utime(segment.path, (time.time() - 2 * DAY,) * 2)
+    assert machine.cli("prune").returncode == 0
+    left = b"".join(gzip.decompress(path.read_bytes()) for path in machine.paths.journal.glob("*.gz"))
+    assert b"SessionEnd" in left
+    assert b"what it is about" not in left

@@ -13,12 +13,16 @@ from markdown_it import MarkdownIt
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.message import Message
+from hookspan.journal import Journal
 from hookspan.observe.messages import SessionMessages, Subagent
 from hookspan.paths import Paths
 from hookspan.sharing.as_html import html
 from hookspan.sharing.as_markdown import markdown
 from hookspan.sharing.document import Document, Part, collect
 from hookspan.sharing.rules import Redaction
+from hookspan.store import Reader
+from hookspan.wire import encode
+from hookspan.wire.facts import Title
 from tests.agent.ingest import take_in
 from tests.cli.test_look import run
 from tests.model.replay import play
@@ -52,6 +56,24 @@ def test_a_session_is_written_to_one_file_after_its_rules_were_shown(home, tmp_p
     turn = run(home, "share", "last", "--format", "markdown", "--output", "-").stdout
     assert "Noted." not in turn
     assert "one turn" in turn
+
+
+def test_what_was_recorded_of_a_project_that_is_not_recorded_any_more_is_not_shown(tmp_path):
+    """Its session ended before that, so the store has it; a title names no folder."""
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    take_in(paths, play("print_tools_agent", tmp_path / "recorded").records)
+    Journal(paths).rotate()
+    (row,) = Reader(paths).sessions()
+    take_in(paths, [encode(Title(at=row.last, key="title:1", session=row.id, label="the cart"))])
+    ways = (
+        ["share", row.id, "--output", "-"],
+        ["search", "--spans", "--json", "--tool", "Bash"],
+        ["tail", "--json", "--facts", "--no-follow", "-n", "1"],
+    )
+    told = re.compile(f"the cart|{row.id}")
+    assert all(told.search(run(tmp_path, *words).stdout) for words in ways)
+    paths.config.write_text(f"[projects.{row.project}]\nrecord = false\n")
+    assert [words for words in ways if told.search(run(tmp_path, *words).stdout)] == []
 
 
 class _Files:

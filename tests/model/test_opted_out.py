@@ -11,8 +11,8 @@ from hookspan.model.fold import fold
 from hookspan.model.rows import Rows
 from hookspan.model.state import State
 from hookspan.opted_out import OptedOut
-from hookspan.wire import FORGOTTEN, Record, Reduced
-from hookspan.wire.facts import Policy, RateLimit, Repository, StatusLine, Title
+from hookspan.wire import FORGOTTEN, Record, Reduced, encode
+from hookspan.wire.facts import HeadMoved, Policy, RateLimit, Repository, StatusLine, Title
 
 FOLDER = "/home/u/spring"
 POLICY = Policy(at=3, key="policy:3", opted_out=["diary"])
@@ -73,3 +73,18 @@ def test_a_status_line_goes_by_the_folder_that_it_names(tmp_path: Path):
     line = json.dumps({"v": 1, "agent": "claude-code", "at": 1, "kind": "status_line", "event": event}).encode()
     assert OptedOut({"diary": Project(record=False)}).blanked(line) == FORGOTTEN
     assert OptedOut({"diary": Project(record=True)}).blanked(line) == line
+
+
+@pytest.mark.parametrize(("project", "is_theirs"), [("diary", True), ("shop", False), ("", False), (None, True)])
+def test_what_names_no_folder_goes_by_its_session(project: str | None, is_theirs: bool):
+    """Where nobody knows the session, it is shown only to those who would lose it otherwise."""
+    opted_out = OptedOut({"diary": Project(record=False)}, project_of={"s": project}.get)
+    assert (opted_out.blanked(encode(TITLE)) == FORGOTTEN) is is_theirs
+    assert opted_out.blanked(encode(POLICY)) != FORGOTTEN
+    elsewhere = encode(Reduced(at=5, event="Stop", session="s", project_dir="/home/u/shop"))
+    assert (opted_out.blanked(elsewhere) == FORGOTTEN) is (project == "diary")
+
+
+def test_where_a_branch_of_such_a_project_went_is_its_own():
+    moved = HeadMoved(at=5, key="h", repository="/r", tree="/r", project="diary", branch="secret")
+    assert OptedOut({"diary": Project(record=False)}).blanked(encode(moved)) == FORGOTTEN

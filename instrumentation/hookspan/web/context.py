@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hookspan.content import Copies, Search
 from hookspan.observe.messages import SessionMessages
-from hookspan.opted_out import OptedOut
+from hookspan.opted_out import OptedOut, projects_in
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
 from hookspan.web.agent_interface import AgentInterface
@@ -55,7 +55,7 @@ class Context:
     @property
     def opted_out(self) -> OptedOut:
         """The projects that are not recorded."""
-        return OptedOut(self.agent.settings().projects)
+        return OptedOut(self.agent.settings().projects, project_of=projects_in(self.reader))
 
     @property
     def health(self) -> schemas.HealthStatus:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hookspan.model.state import SessionState, Wait
 from hookspan.model.summary import foremost
-from hookspan.opted_out import OptedOut
+from hookspan.opted_out import OptedOut, projects_in
 from hookspan.web import schemas
 from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.queries import Moment
@@ -56,7 +56,8 @@ class Dialogs:
         record = moment.asked_at(state.id, wait.at)
         if not record:
             return None
-        line = self._log.one(record, OptedOut(self._agent.settings().projects))
+        opted_out = OptedOut(self._agent.settings().projects, project_of=projects_in(moment))
+        line = self._log.one(record, opted_out)
         return _read(line.json, wait, record) if line is not None else None
 
 

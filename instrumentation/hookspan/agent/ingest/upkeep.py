@@ -22,9 +22,9 @@ from hookspan.agent.loop import Interval, Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.clients.decode import decode
 from hookspan.journal import Journal
-from hookspan.opted_out import OptedOut
+from hookspan.opted_out import OptedOut, projects_in
 from hookspan.paths import Paths
-from hookspan.store import Retention
+from hookspan.store import Reader, Retention
 from hookspan.wire import Unreadable, encode
 
 STRAYS_INTERVAL: Final = 2.0  # seconds, as all of these
@@ -139,16 +139,21 @@ class Upkeep:
         self.loop.pause(self._pause)
         self._pause = INTERVAL
         keep = self._settings.now.journal
-        self._opted_out = OptedOut(self._settings.now.projects, self._state.repositories())
         self._journal.delete_leftovers()
-        for segment in self._journal.raw_older_than(keep.raw_hours):
-            if self.loop.stopping:
-                return
-            packed = self._journal.compact(segment, self._reduce)
-            if packed is not None:
-                _logger.info(
-                    "segment reduced", extra={"segment": segment.first, "bytes": segment.size, "now": packed.size}
-                )
+        with contextlib.closing(Reader(self._paths)) as reader:
+            known = projects_in(reader)
+            self._opted_out = OptedOut(
+                self._settings.now.projects,
+                self._state.repositories(),
+                project_of=lambda session: known(session) or "",
+            )
+            for segment in self._journal.raw_older_than(keep.raw_hours):
+                if self.loop.stopping:
+                    return
+                packed = self._journal.compact(segment, self._reduce)
+                if packed is not None:
+                    about = {"segment": segment.first, "bytes": segment.size, "now": packed.size}
+                    _logger.info("segment reduced", extra=about)
         self._journal.delete_quarantined(keep.raw_hours)
         # What is not in the store yet is not deleted.
         for segment in self._journal.delete_old(keep.days, keep.bytes, self._progress.next_record()):

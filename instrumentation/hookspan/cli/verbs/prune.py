@@ -129,9 +129,11 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     from hookspan.agent.ingest.upkeep import reduced
     from hookspan.agent.key import read_key
     from hookspan.journal import Journal
-    from hookspan.opted_out import OptedOut
+    from hookspan.opted_out import OptedOut, projects_in
+    from hookspan.store import Reader
 
-    opted_out = OptedOut(keep.projects, _repositories(paths))
+    known = projects_in(Reader(paths))
+    opted_out = OptedOut(keep.projects, _repositories(paths), project_of=lambda session: known(session) or "")
     reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
     journal, saved = Journal(paths), 0
     total = sum(segment.size for segment in raw)

@@ -84,11 +84,14 @@ def search(
     if not is_asked and not any(filters[name] for name in filters.keys() - {"until"}):
         raise UserError("nothing to look for", hint="give words, or an option such as `--tool`")
     settings = load(paths)
+    hidden = OptedOut(settings.projects).names
     with contextlib.closing(Reader(paths)) as reader:
         if spans:
             found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, collisions=collisions, **asked))
             several = len(reader.agents()) > 1
-            _print([_of_span(span, labels=settings.content.local) for span in found], several, as_json=as_json)
+            labels = settings.content.local
+            shown = [span for span in found if span.attributes.get(sc.PROJECT) not in hidden]
+            _print([_of_span(span, labels=labels) for span in shown], several, as_json=as_json)
             return
         if not settings.content.local:
             raise UserError("content is neither kept nor shown: `content.local` is false", hint="`--spans` finds spans")
@@ -96,7 +99,6 @@ def search(
         several = len(reader.agents()) > 1
         with contextlib.closing(Search(paths, reader)) as content:
             hits = content.messages(Query(text=text, kind=kind or "", **asked)).hits
-    hidden = OptedOut(settings.projects).names
     _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], several, as_json=as_json)
 
 

@@ -41,6 +41,7 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     from hookspan.config import load
     from hookspan.content import Copies, HookEvents, Search
     from hookspan.observe.messages import SessionMessages
+    from hookspan.opted_out import OptedOut
     from hookspan.paths import Paths
     from hookspan.setup import receipts
     from hookspan.sharing import document, rules
@@ -49,7 +50,8 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     from hookspan.store import Reader
 
     paths = Paths.from_environment()
-    if not load(paths).content.local:
+    settings = load(paths)
+    if not settings.content.local:
         raise UserError("prompts and answers are not shown, since `content.local` is off")
     reader = Reader(paths)
     search = Search(paths, reader)
@@ -57,6 +59,8 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     row = row or search.session(next(iter(reader.find_sessions(id_)), id_))
     if row is None:
         raise UserError("nothing is known of this session any more")
+    if row.project in OptedOut(settings.projects).names:
+        raise UserError("this session's project is not recorded")
     traces = {span.trace_id for span in spans}
     whole = len(traces) > 1 or row.id.replace("-", "") in traces or row.id.startswith(id_.strip().lower())
     trace = "" if whole else traces.pop()
@@ -80,6 +84,11 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     target = Path(output or f"hookspan-{(trace or row.id)[:8]}.{SUFFIXES[form]}")
     if not yes:
         _ask(target)
+    _write(target, text)
+    click.echo(f"{printable(target)}  {sum(len(part.messages) for part in found.parts):,} messages", err=True)
+
+
+def _write(target: Path, text: str) -> None:
     try:
         with target.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
@@ -87,7 +96,6 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
         raise UserError(f"`{printable(target)}` is there already", hint="`--output` names another file") from None
     except OSError as error:
         raise UserError(f"`{printable(target)}` can't be written: {error.strerror}") from None
-    click.echo(f"{printable(target)}  {sum(len(part.messages) for part in found.parts):,} messages", err=True)
 
 
 def _ask(target: Path) -> None:

@@ -21,8 +21,9 @@ from hookspan.errors import UserError
 from hookspan.journal import segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.tail import Tail
-from hookspan.opted_out import OptedOut
+from hookspan.opted_out import OptedOut, projects_in
 from hookspan.paths import Paths
+from hookspan.store import Reader
 from hookspan.wire.foreign import decoder
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
@@ -103,7 +104,8 @@ def tail(
             "raw events are not shown, since `content.local` is off", hint="without `--json` they are, without content"
         )
     wanted = Wanted(session.lower(), frozenset(map(str.lower, event)), frozenset(map(str.lower, tool)))
-    chosen = partial(_parsed, facts=facts, opted_out=OptedOut(settings.projects), wanted=wanted)
+    opted_out = OptedOut(settings.projects, project_of=projects_in(Reader(paths)))
+    chosen = partial(_parsed, facts=facts, opted_out=opted_out, wanted=wanted)
     for line in _lines(paths, count, chosen, follow=not no_follow):
         shown = _as_json(line) if as_json else _readable(line, content=settings.content.local)
         if shown is not None:
