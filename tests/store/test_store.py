@@ -24,6 +24,7 @@ from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import (
     Commit,
+    FilesLost,
     Reader,
     Retention,
     SpanKey,
@@ -334,6 +335,51 @@ def test_a_database_that_gives_pages_back_was_not_cut(paths: Paths, store: Store
     store.commit(made.commit(3001, 3002))
     assert paths.store.stat().st_size < long
     store.check()
+
+
+def test_a_checkpoint_by_another_program_cuts_nothing_that_is_missed(paths: Paths, store: Store) -> None:
+    """By a shell, `sqlite3 store.db "PRAGMA wal_checkpoint(TRUNCATE)"`, or a program that copies databases."""
+    store.commit(made.commit(1, 3000))
+    store._db.execute("PRAGMA wal_checkpoint")
+    long = paths.store.stat().st_size
+    store.prune(Retention(days=30, bytes=1), time.time_ns())  # the file is cut by the next checkpoint
+    store.commit(made.commit(3001, 3002))
+    with contextlib.closing(sqlite3.connect(paths.store)) as other:
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    log = paths.store.with_name("store.db-wal")
+    assert (log.stat().st_size, paths.store.stat().st_size < long) == (0, True)
+    store.check()
+    store.commit(made.commit(3003, 3004))
+    assert [one.record for one in Reader(paths).events(after=3000, limit=10)] == [3001, 3002, 3003, 3004]
+    os.truncate(log, 0)
+    with pytest.raises(FilesLost, match="was cut"):
+        store.check()
+
+
+def test_a_checkpoint_right_before_a_transaction_is_none_of_a_log_that_was_cut(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 200))
+
+    def checkpoint(statement: str) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            store._db.set_trace_callback(None)
+            with contextlib.closing(sqlite3.connect(paths.store)) as other:
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    store._db.set_trace_callback(checkpoint)
+    store.commit(made.commit(201, 202))
+    store.check()
+    assert Reader(paths).counts().events == 202
+
+
+def test_a_log_that_was_emptied_with_its_index_was_cut(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 200))
+    log, index = (paths.store.with_name(f"store.db{suffix}") for suffix in ("-wal", "-shm"))
+    size = index.stat().st_size
+    for path in (log, index):
+        os.truncate(path, 0)
+    with pytest.raises(FilesLost, match="was cut"):
+        store.check()
+    os.truncate(index, size)  # what is mapped must be there
 
 
 def test_files_are_the_users_alone(paths: Paths, store: Store) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from hookspan.observe.transcript_paths import IN_JOURNAL
 from hookspan.paths import Paths
 from hookspan.store import schema
-from hookspan.store.database import Files, open_writer, own_size
+from hookspan.store.database import Files, open_writer
 
 from . import words
 
@@ -183,7 +183,7 @@ class ContentDb:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self.db = db
-        self._files = Files(path)
+        self._files = Files(path, db)
         self._slots = {int(name.removeprefix("words_")) for name in slots(db)}
 
     @classmethod
@@ -210,8 +210,8 @@ class ContentDb:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block, or nothing."""
-        self.db.execute("BEGIN IMMEDIATE")
+        """All of the block, or nothing. Raises FilesLost."""
+        self._files.begin()
         try:
             yield
             self.db.execute("COMMIT")
@@ -220,7 +220,7 @@ class ContentDb:
                 self.db.execute("ROLLBACK")
             self._slots = {int(name.removeprefix("words_")) for name in slots(self.db)}
             raise
-        self._files.settle(lambda: own_size(self.db))
+        self._files.settle()
 
     # --- Adding
 

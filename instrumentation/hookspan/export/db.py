@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -31,7 +30,6 @@ from hookspan.store.database import (
     delete,
     is_damage,
     open_writer,
-    own_size,
     set_aside,
 )
 from hookspan.store.schema import SpanKey
@@ -141,7 +139,7 @@ class ExportDb:
                 'SELECT id, first, back, start, "end", over, threshold FROM trace ORDER BY first'
             )
         }
-        self._files = Files(path)
+        self._files = Files(path, connection)
 
     @classmethod
     def open(cls, paths: Paths) -> Self:
@@ -345,7 +343,7 @@ class ExportDb:
         aside = set_aside(self._path, time.time_ns())
         fresh.rename(self._path)
         self._db = _open(self._path)
-        self._files = Files(self._path)
+        self._files = Files(self._path, self._db)
         self.renewed = why
         _logger.warning("export.db was damaged and is written again", extra={"reason": why, "aside": str(aside)})
 
@@ -385,7 +383,7 @@ class ExportDb:
                 elif self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._files.settle(partial(own_size, self._db))
+            self._files.settle()
 
 
 def _open(path: Path) -> sqlite3.Connection:

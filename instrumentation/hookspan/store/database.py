@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,10 +76,12 @@ class Files:
     they are before its next. Three `stat`, 8 us.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
+        self._db = connection
         self._parts = {suffix: path.with_name(path.name + suffix) for suffix in ("", *COMPANIONS)}
         self._known: dict[str, tuple[Identity, int]] = {}  # and the size in bytes
+        self._least = sys.maxsize  # bytes of the database, when pages were last given back: a checkpoint cuts the rest
         self.note()
 
     @property
@@ -92,18 +95,37 @@ class Files:
             with contextlib.suppress(FileNotFoundError):
                 self._known[suffix] = _look(part)
 
-    def settle(self, own: Callable[[], int]) -> None:
+    def begin(self) -> None:
+        """Begin a transaction on files that are what they were; until it has begun, others may empty the log."""
+        self.check()
+        self._db.execute("BEGIN IMMEDIATE")
+        while self._log_is_shorter():
+            self._db.execute("ROLLBACK")
+            self.check()
+            self._db.execute("BEGIN IMMEDIATE")
+
+    def _log_is_shorter(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return _look(self._parts["-wal"])[1] < self._known["-wal"][1]
+        return False
+
+    def settle(self) -> None:
         """A transaction is over: they may be longer. What else has changed was not its doing, and `check` tells it.
 
-        Shorter is only what SQLite cut: the database to its `own` size in bytes when a checkpoint gives pages back, the
-        log to WAL_LIMIT.
+        Shorter is only what SQLite cut: the database to its own size when a checkpoint gives pages back, the log to
+        WAL_LIMIT.
         """
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
                 identity, now = _look(part)
                 before, size = self._known.get(suffix, (identity, now))
-                if identity == before and (now >= size or now == (own() if not suffix else WAL_LIMIT)):
-                    self._known[suffix] = identity, now
+                if identity == before and (now >= size or now == (WAL_LIMIT if suffix else own_size(self._db))):
+                    self._known[suffix] = identity, now if suffix else min(now, self._least)
+
+    def gave_back(self) -> None:
+        """Pages were given back: the next checkpoint cuts the database, be it another program's."""
+        self._least = own_size(self._db)
+        self.settle()
 
     def check(self) -> None:
         """Raise FilesLost unless they are what they were: the same ones, and none of them shorter."""
@@ -116,9 +138,28 @@ class Files:
             if identity != before:
                 raise self._lost(part, "was replaced")
             if now < size:
-                if suffix != "-shm":
+                if suffix == "-shm":
+                    _renew_index(part, size)
+                elif suffix == "-wal" and not now and self._is_merged():
+                    self._known[suffix] = identity, now
+                else:
                     raise self._lost(part, "was cut", whole=False)
-                _renew_index(part, size)
+
+    def _is_merged(self) -> bool:
+        """Whether the log is empty since another program merged all of it into the database (a TRUNCATE checkpoint).
+
+        SQLite empties its index before it. Where something else emptied the log, the index has pages that can't be
+        copied. An index that was cut, too, says nothing: it is made from the log.
+        """
+        before, size = self._known["-shm"]
+        try:
+            identity, now = _look(self._parts["-shm"])
+            if identity != before or now < size:
+                return False
+            busy, pages, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except (FileNotFoundError, sqlite3.Error):
+            return False
+        return bool(busy) or pages == 0  # busy: that checkpoint is at its end
 
     def _lost(self, part: Path, what: str, *, whole: bool = True) -> FilesLost:
         return FilesLost(self._path, f"`{part.name}` {what}", whole=whole and part != self._path)

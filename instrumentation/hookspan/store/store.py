@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from hookspan.paths import Paths
 
 from . import logs, retention, schema, told
 from .clean import cleaned
-from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, own_size, set_aside
+from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, set_aside
 from .retention import Pruned, Retention
 
 
@@ -63,7 +62,7 @@ class Store:
             self._pending = self._totals
             epoch = self._meta("epoch")
             self._position = self._meta("position")
-        self._files = Files(path)  # all of them are there, now that something was read
+        self._files = Files(path, connection)  # all of them are there, now that something was read
         self.epoch = epoch if isinstance(epoch, str) else self._new_epoch()
         self._sessions: dict[str, int] = {}
 
@@ -147,7 +146,7 @@ class Store:
             self._count(events=-pruned.events, spans=-pruned.spans)
         # `execute` steps the statement once, and each step gives back one page.
         self._db.executescript("PRAGMA incremental_vacuum(1000);")
-        self._files.settle(partial(own_size, self._db))
+        self._files.gave_back()
         return pruned
 
     def projects_of(self, sessions: Sequence[str]) -> dict[str, bool]:
@@ -345,8 +344,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with damage_noticed(self.path):
-            self._files.check()
-            self._db.execute("BEGIN IMMEDIATE")
+            self._files.begin()
             self._pending = self._totals
             try:
                 self._require_unmoved()
@@ -356,7 +354,7 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._files.settle(partial(own_size, self._db))
+            self._files.settle()
             self._totals = self._pending
 
     def _require_unmoved(self) -> None:
