@@ -114,6 +114,7 @@ def test_what_another_session_brought_too_stays(machine: Machine, tmp_path: Path
     placeholder = next(line for line in lines if "forgotten" in line)
     assert placeholder.split() == ["forgotten"], "nobody knows of when it was"
     assert machine.cli("down").returncode == 0
+    assert files_with(machine.paths, gone) == []
     assert calls(machine, "shop") == 2
     assert machine.cli("rebuild").returncode == 0
     (row,) = sessions(machine)

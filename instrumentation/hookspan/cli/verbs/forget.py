@@ -338,7 +338,7 @@ def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[
 
 
 def _step_out(
-    paths: Paths, store: Store, sessions: Iterable[str], folders: Iterable[str], trees: Collection[int]
+    paths: Paths, store: Store, sessions: Collection[str], folders: Iterable[str], trees: Collection[int]
 ) -> None:
     """Let the store know these sessions, folders and work trees no more; the reader stands where a segment begins.
 
@@ -361,6 +361,8 @@ def _step_out(
         world = load_world(saved)
         for folder in folders:
             world.repositories.pop(folder, None)
+        for told in world.repositories.values():  # of a folder in which others worked, too
+            told.session = "" if told.session in sessions else told.session
         quota.forget(world.quotas, sessions)
         for tree in [tree for tree in world.trees if tree_number(tree) in trees]:
             del world.trees[tree]
