@@ -61,8 +61,20 @@ RESOURCE = Resource(
 )
 
 
-PROJECTS = ("shop", "shop", "shop", "shop", "bank", "docs")
-"""Of six sessions in a row, which is of which: a day is mostly one project's, and of two others."""
+_OF = {
+    "bank": (
+        "background_agent_stopped compact_auto exit_plan_mode permission_auto_mode print_api_400 "
+        "print_continue print_loop print_serial_bash print_stop_hook project_command codex_code_mode "
+        "codex_failures codex_plain copilot_compaction copilot_parallel"
+    ),
+    "docs": (
+        "background_bash compact_auto_failed hangup permission_esc print_api_429 print_denied print_mcp "
+        "print_sighup print_subfolder_worktree queued_absorbed codex_code_mode_failure codex_forked "
+        "codex_resumed copilot_dialogs copilot_resumed"
+    ),
+}
+PROJECTS = {name: project for project, names in _OF.items() for name in names.split()}
+"""Which recordings are of another project than the shop's: a day is mostly one project's."""
 
 NEVER_RECORDED = (
     Increment("hookspan.dropped", ((sc.DROP_REASON, "write"), (sc.DROP_WHERE, "relay")), 3, 0),
@@ -116,7 +128,7 @@ def recordings(folder: Path) -> list[Recording]:
     """Every recording, played; its project is a repository again, on the branch `main`, and one of three."""
     found = []
     others = tuple(f"{client}_" for client in CLIENTS if client != CLAUDE_CODE.name)
-    for number, name in enumerate(sorted(replay.names(), key=lambda name: (name.startswith(others), name))):
+    for name in sorted(replay.names(), key=lambda name: (name.startswith(others), name)):
         root = folder / name
         project = root / "shop"
         (project / ".git").mkdir(parents=True)
@@ -127,7 +139,7 @@ def recordings(folder: Path) -> list[Recording]:
             return [line.replace(recorded, now) for line in lines]
 
         played = replay.play(name, root, change=moved_to, policy=Policy(at=0, key="", logs=True))
-        called(PROJECTS[number % len(PROJECTS)], played)
+        called(PROJECTS.get(name, "shop"), played)
         times = [span.start for span in played.spans] + [increment.at for increment in played.increments]
         if times:
             found.append(Recording(name, played, min(times), max([*times, *(span.end for span in played.spans)])))
