@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.waiting import until
 from tests.web.browser import CLIPBOARD, PATIENCE, Visitor, copied, sideways, violations
@@ -50,6 +50,24 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     site.append(play.stop())
     page.get_by_text("9 dialogs in the last 7 days").wait_for()  # without a reload
     assert violations(page) == []
+
+
+@pytest.mark.slow
+def test_what_happens_while_an_answer_is_on_its_way_is_asked_for(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit())
+    ask(site, play, "git status", 20, times=1)
+    page = visitor.visit(site, "/friction")
+    page.get_by_text("1 dialog in the last 7 days").wait_for()
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/v1/friction?*", lambda route: held.append((route, route.fetch())), times=1)
+    ask(site, play, "git status", 5, times=1)
+    until(lambda: held or page.wait_for_timeout(10), "the question")
+    ask(site, play, "git status", 5, times=1)
+    page.wait_for_timeout(500)  # the stream tells of it meanwhile
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    page.get_by_text("3 dialogs in the last 7 days").wait_for()
 
 
 def test_names_from_outside_are_text_and_fit(site: Site, visitor: Visitor) -> None:

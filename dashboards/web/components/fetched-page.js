@@ -26,7 +26,7 @@ export class FetchedPage extends BaseComponent {
 		this.fetchedAt = 0;
 	}
 
-	/** For subclasses: what the address asks for. A request for something else is given up. */
+	/** For subclasses: what the address asks for. */
 	wanted() {
 		return "";
 	}
@@ -58,20 +58,20 @@ export class FetchedPage extends BaseComponent {
 		this.busy = false;
 	}
 
-	/** Fetch now, after whatever happens, but at most so often, and when the agent is back. @param {number} every ms */
+	/** Fetch now, after whatever happens, at most so often, and when the agent is back. @param {number} every ms */
 	follow(every) {
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		let timer;
 		this.later(() => clearTimeout(timer));
-		this.listen(store.live, "update", () => {
-			timer ??= setTimeout(
-				() => {
-					timer = undefined;
-					this.fetch();
-				},
-				Math.max(0, this.fetchedAt + every - performance.now()),
-			);
-		});
+		const wait = () => (this.busy ? 99 : this.fetchedAt + every - performance.now());
+		const soon = () => {
+			timer ??= setTimeout(() => {
+				timer = undefined;
+				if (wait() > 0) soon();
+				else this.fetch();
+			}, wait());
+		};
+		this.listen(store.live, "update", soon);
 		let isNew = !store.version; // the stream is about to begin: what is fetched now is as new
 		this.listen(store.live, "hello", () => {
 			if (!isNew || this.error) this.fetch();
