@@ -54,6 +54,8 @@ class TranscriptFile:
 
         With `until` (unix ns) a later line ends it, which is read the next time.
         """
+        if self.at_end and self._is_unchanged():  # a session may have hundreds of subagents that are done
+            return [], 0
         descriptor = open_regular(self.path)
         try:
             status = os.fstat(descriptor)
@@ -78,6 +80,10 @@ class TranscriptFile:
             return found, total
         finally:
             os.close(descriptor)
+
+    def _is_unchanged(self) -> bool:
+        status = os.stat(self.path, follow_symlinks=False)
+        return (status.st_dev, status.st_ino) == self.identity and status.st_size == self.offset
 
     def is_quiet(self, up_to: int) -> bool:
         """Whether what the file ends with is complete: nothing has been added since `up_to`."""
