@@ -7,17 +7,19 @@ the first events that they apply to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hookspan.clients.decode import decode
 from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.observe.repositories import describe
-from hookspan.store import Questions
 from hookspan.wire import FORGOTTEN, Record, Unreadable
 from hookspan.wire.facts import Fact, HeadMoved, LinesStayed, Registered, Repository, StatusLine
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
+
+if TYPE_CHECKING:
+    from hookspan.store import Questions
 
 _KEPT: Final = 4096
 """How many folders, and sessions, are remembered."""

@@ -16,14 +16,13 @@ import click
 
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.text import printable, short
-from hookspan.config import load
+from hookspan.config import Project, load
 from hookspan.errors import UserError
 from hookspan.journal import segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.tail import Tail
 from hookspan.opted_out import OptedOut, projects_in
 from hookspan.paths import Paths
-from hookspan.store import Reader
 from hookspan.wire.foreign import decoder
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
@@ -104,8 +103,7 @@ def tail(
             "raw events are not shown, since `content.local` is off", hint="without `--json` they are, without content"
         )
     wanted = Wanted(session.lower(), frozenset(map(str.lower, event)), frozenset(map(str.lower, tool)))
-    opted_out = OptedOut(settings.projects, project_of=projects_in(Reader(paths)))
-    chosen = partial(_parsed, facts=facts, opted_out=opted_out, wanted=wanted)
+    chosen = partial(_parsed, facts=facts, opted_out=_opted_out(paths, settings.projects), wanted=wanted)
     for line in _lines(paths, count, chosen, follow=not no_follow):
         shown = _as_json(line) if as_json else _readable(line, content=settings.content.local)
         if shown is not None:
@@ -137,6 +135,15 @@ def _start(paths: Paths, count: int, chosen: _Choice) -> tuple[Tail, list[dict[s
         if len(old) >= count:
             break
     return reader, old
+
+
+def _opted_out(paths: Paths, projects: Mapping[str, Project]) -> OptedOut:
+    opted_out = OptedOut(projects)
+    if not opted_out.names:
+        return opted_out
+    from hookspan.store import Reader  # SQLite is for those who leave out a project
+
+    return OptedOut(projects, project_of=projects_in(Reader(paths)))
 
 
 def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut, wanted: Wanted) -> Iterator[dict[str, Any]]:
