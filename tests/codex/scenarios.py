@@ -175,8 +175,7 @@ def _served(home: Home) -> None:
         terminal.type("first [[main]]")
         until(lambda: heard(home, "Stop") == 1)
         _idle(terminal)
-        terminal.type("/quit")
-        terminal.until(lambda screen: not screen.strip(), "the end")
+        terminal.type("/quit", lambda: not terminal.screen.strip())
         parents = {line["ppid"] for line in journal(home)}
         assert parents < set(home.servers()), "the hooks' parent has outlived the terminal"
 

@@ -56,12 +56,12 @@ class Terminal:
         """Waits for a text."""
         self.until(lambda screen: text in screen, text)
 
-    def type(self, text: str) -> None:
-        """Types a line; a moment later Enter, which Codex, for one, would take for a part of a paste."""
+    def type(self, text: str, seen: Callable[[], object] = lambda: True) -> None:
+        """Types a line and a moment later, since Codex takes it for a part of a paste, Enter; until it is `seen`."""
         self._tmux("send-keys", "-l", text)
         self.shows(text)
         time.sleep(0.3)
-        self.press("Enter")
+        self.press("Enter", seen)
 
     def press(self, key: str, seen: Callable[[], object] = lambda: True) -> None:
         """One key, by tmux's name for it; again until it is seen to be taken: a dialog that was just drawn may not

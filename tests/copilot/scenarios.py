@@ -98,8 +98,7 @@ def _in_terminal(home: Home, act: Callable[[Terminal], None]) -> None:
     try:
         terminal.shows("/ commands")
         act(terminal)
-        terminal.type("/exit")
-        until(lambda: home.events("session.shutdown"))
+        terminal.type("/exit", lambda: home.events("session.shutdown"))
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
