@@ -104,7 +104,12 @@ class Size(Record):
     """Bytes: a whole number, or text such as `2 GiB` (powers of 1024) or `2 GB` (of 1000)."""
 
     low: int
-    allowed: str = "a whole number of bytes, or a size such as `512 MiB` or `2 GiB`; at least 1 MiB"
+
+    @property
+    def allowed(self) -> str:
+        """With the lowest."""
+        low = f"{self.low >> 20} MiB" if self.low >= 1 << 20 else f"{self.low >> 10} KiB"
+        return f"a whole number of bytes, or a size such as `512 MiB` or `2 GiB`; at least {low}"
 
     def read(self, value: object) -> int:
         """A TOML integer or string."""

@@ -31,6 +31,7 @@ other work on the machine changes little.
 - **Retention pass**: `hookspan prune` when nothing is too old, the command's own start included; the agent does the
   same, in small pieces.
 - **Disk**: of a store as it was filled, and of a journal in which no event has been reduced yet.
+- **Constant**: less than one and a half times from the least to the most events, with ten sessions open.
 
 Measured on: {machine}.
 

@@ -283,7 +283,7 @@ def test_without_the_library_records_wait_and_status_says_why(
     span_export.start(sink.url, **ON)
     span_export.log(3)
     stats = span_export.until(lambda stats: stats["logs"]["state"] == "holding")
-    assert "pip install 'hookspan[audit]'" in stats["logs"]["last_error"]
+    assert "pipx inject hookspan cryptography" in stats["logs"]["last_error"]
     assert (sink.logs, stats["logs"]["queue"], span_export.paths.audit_key.exists()) == ([], 3, False)
 
 

@@ -34,8 +34,8 @@ KILLS = """\
 
 While each of these faults lasts, sixteen sessions run their hooks, every second one Codex's, the others Claude Code's.
 Afterwards the endpoint has every hook's span once, except those that it refused individually, which are counted; the
-counter of events matches what was sent; and no fault delayed the median hook. `make soak` does the same with a million
-events of both; [What it costs](measurements.md) has the times.
+counter of events matches what was sent; and no fault delayed the median hook by as much as anybody notices. `make soak`
+does the same with a million events of both; [What it costs](measurements.md) has the times.
 """
 
 

@@ -30,7 +30,7 @@ FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no ne
 LINES: Final = 5  # of one message; more are counted
 REMEMBERED: Final = 1000  # waits and alarms that were notified
 TITLE: Final = "Coding agents"
-NO_APPRISE: Final = "apprise is missing: `pip install 'hookspan[notify]'`"
+NO_APPRISE: Final = "apprise is missing: `pipx inject hookspan apprise`"
 
 _logger = logging.getLogger(__name__)
 

@@ -70,7 +70,7 @@ class Export(Record):
         False,
         Flag(),
         "Seal log records: each has the hash of the one before and a signature (`hookspan audit`). Needs "
-        "`hookspan[audit]`; without it log records wait.",
+        "the library `cryptography`; without it log records wait.",
     )
     traces_endpoint: str | None = _option(
         None, URL, "OTLP endpoint of spans, with its path, if they go elsewhere than to `export.endpoint`."
@@ -397,7 +397,7 @@ class Notify(Record):
             lambda text: text == DESKTOP or "://" in text,
             optional=False,
         ),
-        f"Whom to notify. {DESKTOP}: this machine's desktop. Any other needs the extra `hookspan[notify]`.",
+        f"Whom to notify. {DESKTOP}: this machine's desktop. Any other needs the library `apprise`.",
         secret=True,
     )
     events: tuple[str, ...] = _option(

@@ -1,4 +1,4 @@
-"""The machine's key, Ed25519. The library for it comes with `hookspan[audit]`."""
+"""The machine's key, Ed25519. The library for it comes with the extra `audit`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _BYTES: Final = 32
-MISSING: Final = "`export.audit` needs the library `cryptography`: `pip install 'hookspan[audit]'`"
+MISSING: Final = "`export.audit` needs the library `cryptography`: `pipx inject hookspan cryptography`"
 
 
 class KeyTrouble(Exception):
