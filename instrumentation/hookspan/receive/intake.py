@@ -88,22 +88,34 @@ class Intake:
         request = reader.read()
         if request is None:
             return False
-        lines = [encode(fact) for fact in self._facts(signal, request)]
-        if lines:
-            self._writer.append(lines)  # a full disk: the same request again, later
-            self.facts += len(lines)
-            self._wake()
-        reader.done()
+        if self._write(self._lines(signal, request)):
+            reader.done()
         return True
 
-    def _facts(self, signal: Signal, request: Stored) -> list[Fact]:
+    def _write(self, lines: Sequence[bytes]) -> bool:
+        """Write them, however long the disk is full: who gave them gives them once. False if the end comes first."""
+        while lines:
+            try:
+                self._writer.append(lines)
+            except OSError:
+                _logger.exception("what was received can't be written to the journal")
+                self.failures += 1
+                if self._stopping.wait(TRY_AGAIN):
+                    return False
+            else:
+                self.facts += len(lines)
+                self._wake()
+                break
+        return True
+
+    def _lines(self, signal: Signal, request: Stored) -> list[bytes]:
         try:
             data = otlp.unpacked(request.body, gzip=request.gzip)
             message: Any = otlp.decode(signal, data, is_json=request.json)
         except NotOtlpError:
             self.undecodable += 1
             return []
-        facts: list[Fact] = []
+        lines: list[bytes] = []
         takers: Sequence[Callable[[Any, int], Iterable[Fact]]]
         if signal == "traces":
             parts, takers = message.resource_spans, [each.taken for each in self._spans]
@@ -111,8 +123,8 @@ class Intake:
             parts, takers = message.resource_logs, self._logs
         for taker in takers:
             try:
-                facts += taker(parts, request.at)
+                lines += [encode(fact) for fact in taker(parts, request.at)]
             except Exception:
                 _logger.exception("no facts can be made of what was received", extra={"signal": signal})
                 self.failures += 1
-        return facts
+        return lines

@@ -2,7 +2,8 @@
 
 `taken` of every taker is called on the thread that stores (never on the one that answers), with Claude Code's own spans
 and with those of others alike; `is_own` tells them apart. What it returns is written to the journal with one write, and
-only then is the request done with: after a kill the same spans are handed over again, so that facts need natural keys.
+only then is the request done with, and `taken` called again: after a kill the same spans are handed over again, so that
+facts need natural keys.
 """
 
 from __future__ import annotations

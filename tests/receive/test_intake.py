@@ -1,0 +1,109 @@
+"""From what is stored to the journal: each program's span reaches it once, whatever the journal and the sender do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+from hookspan.config import Signal
+from hookspan.receive import intake as module
+from hookspan.receive.children import ChildrenTaker
+from hookspan.receive.intake import Intake
+from hookspan.receive.spool import Spool, SpoolReader, Stored
+from hookspan.wire import read_line
+from hookspan.wire.facts import Children
+from tests.waiting import PATIENCE, until
+
+from .test_children import NOW, client, execution, id_, span, suite
+
+
+class Journal:
+    """What was written; `refuses` so many writes."""
+
+    def __init__(self) -> None:
+        self.facts: list[Children] = []
+        self.refuses = 0
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        if self.refuses:
+            self.refuses -= 1
+            raise OSError(errno.ENOSPC, "full")
+        for line in lines:
+            fact = read_line(line)
+            assert isinstance(fact, Children)
+            self.facts.append(fact)
+
+    def spans(self) -> list[str]:
+        """Their ids."""
+        return [one.span_id for fact in self.facts for one in fact.spans]
+
+
+class Agent:
+    """One that takes in what is stored in a folder."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self._spool = Spool(folder / "traces", ("facts",), 1 << 20)
+        self.taker = ChildrenTaker(folder, lambda: True)
+        readers: dict[Signal, SpoolReader] = {"traces": self._spool.readers["facts"]}
+        self.intake = Intake(readers, journal, lambda: None, spans=[self.taker], logs=[])  # type: ignore[arg-type]
+        self.intake.start()
+
+    def receives(self, *resources: ResourceSpans) -> None:
+        """A request."""
+        body = ExportTraceServiceRequest(resource_spans=resources).SerializeToString()
+        self._spool.append(Stored(NOW, body, own=False))
+
+    def stop(self) -> None:
+        self.intake.stop()
+        self.intake.join(PATIENCE)
+
+
+@pytest.fixture
+def make_agent(tmp_path: Path) -> Iterator[Callable[[Journal], Agent]]:
+    agents: list[Agent] = []
+
+    def make(journal: Journal) -> Agent:
+        for before in agents:
+            before.stop()
+        agents.append(Agent(tmp_path, journal))
+        return agents[-1]
+
+    yield make
+    agents[-1].stop()
+
+
+def test_what_the_journal_refuses_is_written_once_it_takes_it_again(
+    make_agent: Callable[[Journal], Agent], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "TRY_AGAIN", 0.01)
+    journal = Journal()
+    agent = make_agent(journal)
+    agent.receives(suite(span(3, 2), span(2, 1)))
+    until(lambda: agent.taker.stats()["waiting"] == 2)
+    journal.refuses = 3
+    agent.receives(client(execution(1)))
+    until(lambda: agent.intake.left == 0)
+    assert journal.spans() == [id_(2), id_(3)]
+    agent.receives(suite(span(4, 2)))
+    until(lambda: agent.intake.left == 0)
+    assert journal.spans() == [id_(2), id_(3), id_(4)]
+    assert agent.intake.failures == 3
+
+
+def test_what_the_journal_refuses_until_the_end_is_written_by_the_next_agent(make_agent: Callable[[Journal], Agent]):
+    journal = Journal()
+    agent = make_agent(journal)
+    agent.receives(suite(span(3, 2), span(2, 1)))
+    until(lambda: agent.taker.stats()["waiting"] == 2)
+    journal.refuses = 1
+    agent.receives(client(execution(1)))
+    until(lambda: agent.intake.failures)
+    assert not journal.facts
+    agent = make_agent(journal)
+    until(lambda: agent.intake.left == 0)
+    assert journal.spans() == [id_(2), id_(3)]
