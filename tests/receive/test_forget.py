@@ -19,7 +19,7 @@ from tests.waiting import until
 from . import requests
 from .conftest import Receiving
 from .requests import ways
-from .test_children import client, execution, span, suite
+from .test_children import NOW, client, execution, span, suite
 from .test_spool import BODIES, made, rest, stored
 
 GONE, KEPT, OTHER = (str(uuid.uuid4()) for _ in range(3))
@@ -73,7 +73,8 @@ def test_forget_reaches_what_was_received_and_waits(make_machine: Callable[[str]
                 assert sender.send(f"/v1/{name}", body, **headers).status == HTTPStatus.OK
     of_program = requests.ExportTraceServiceRequest(resource_spans=[client(execution(1, call, session))])
     assert sender.send("/v1/traces", of_program.SerializeToString()).status == HTTPStatus.OK
-    of_program = requests.ExportTraceServiceRequest(resource_spans=[suite(span(7, 6, "waits for its parent"))])
+    early = span(7, 6, "waits for its parent", start=NOW - 1)  # of before the call: it waits however long this takes
+    of_program = requests.ExportTraceServiceRequest(resource_spans=[suite(early)])
     assert sender.send("/v1/traces", of_program.SerializeToString()).status == HTTPStatus.OK
     until(lambda: machine.status()["receive"]["children"]["waiting"] == 1, "the program's span does not wait")
     until(lambda: machine.counts().sessions >= 3, "not all sessions are known")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from hookspan.config import Signal
 from hookspan.receive import intake as module
+from hookspan.receive import joining
 from hookspan.receive.children import ChildrenTaker
 from hookspan.receive.intake import Intake
 from hookspan.receive.spool import Spool, SpoolReader, Stored
@@ -19,7 +22,7 @@ from hookspan.wire import read_line
 from hookspan.wire.facts import Children
 from tests.waiting import PATIENCE, until
 
-from .test_children import NOW, client, execution, id_, span, suite
+from .test_children import client, execution, id_, span, suite
 
 
 class Journal:
@@ -56,7 +59,7 @@ class Agent:
     def receives(self, *resources: ResourceSpans) -> None:
         """A request."""
         body = ExportTraceServiceRequest(resource_spans=resources).SerializeToString()
-        self._spool.append(Stored(NOW, body, own=False))
+        self._spool.append(Stored(time.time_ns(), body, own=False))
 
     def stop(self) -> None:
         self.intake.stop()
@@ -107,3 +110,29 @@ def test_what_the_journal_refuses_until_the_end_is_written_by_the_next_agent(mak
     agent = make_agent(journal)
     until(lambda: agent.intake.left == 0)
     assert journal.spans() == [id_(2), id_(3)]
+
+
+def test_what_is_due_is_written_though_nothing_is_sent_any_more_and_then_nobody_looks(
+    make_agent: Callable[[Journal], Agent], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(joining, "ORPHANED", 10**8)
+    monkeypatch.setattr(joining, "LOOK", 0)
+    monkeypatch.setattr(module, "LOOK", 0.05)
+    pauses: list[float | None] = []
+    wait = threading.Event.wait
+
+    def waited(event: threading.Event, seconds: float | None = None) -> bool:
+        if threading.current_thread().name == "received":
+            pauses.append(seconds)
+        return wait(event, seconds)
+
+    monkeypatch.setattr(threading.Event, "wait", waited)
+    journal = Journal()
+    agent = make_agent(journal)
+    until(lambda: pauses == [None])
+    agent.receives(suite(span(3, 2, "of one that was killed")))
+    agent.receives(client(execution(1)))
+    until(lambda: journal.spans() == [id_(3)])
+    until(lambda: len(pauses) > 1 and pauses[-1] is None)
+    assert 0.05 in pauses
+    assert "killed" not in (tmp_path / "children").read_text()

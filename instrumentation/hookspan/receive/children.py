@@ -68,13 +68,17 @@ class ChildrenTaker:
         """How many spans wait, and how many were not kept, by why."""
         return {"waiting": self._joining.count, "unusable": self._unusable, **self._joining.left_out}
 
+    @property
+    def waits(self) -> bool:
+        """Whether spans wait, or facts that are not known to be in the journal."""
+        return bool(self._joining.count or self._handed or self._again)
+
     def taken(self, spans: Sequence[Any], at: int) -> Iterable[Fact]:
         """The facts of what came in one request; those handed over before are in the journal."""
-        new: list[Came] = []
-        if self._handed:
-            new.append(Came(at=at, done=[fact.key for fact in self._handed]))
+        read = [*self._read(spans, at), Came(at=at, looked=True)]
+        new = [Came(at=at, done=[fact.key for fact in self._handed])] if self._handed else []
         facts, self._again = self._again, []
-        for came in [*self._read(spans, at), Came(at=at, looked=True)]:
+        for came in read:
             found = self._take(came)
             if found or not came.looked:
                 new.append(came)

@@ -39,6 +39,8 @@ Attributes = Mapping[str, Any]
 class ClaudeCode:
     """Facts of one client's telemetry; one thread."""
 
+    waits: Final = False
+
     def __init__(self) -> None:
         self._calls: dict[bytes, str] = {}  # a tool's span -> its call: its parts may name their parent only
 

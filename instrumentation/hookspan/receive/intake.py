@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from .spans import SpansTaker
 from .spool import SpoolReader, Stored
 
 TRY_AGAIN: Final = 2.0  # seconds after the journal could not be written
+LOOK: Final = 5.0  # seconds until what waits for more is looked at, though nothing comes
 FOLDED: Final[tuple[Signal, ...]] = ("traces", "logs")
 """The signals that facts are made of. The client's metrics are sums of what its log records say."""
 
@@ -72,16 +74,17 @@ class Intake:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._bell.clear()
             try:
                 busy = [self._step(signal, reader) for signal, reader in self._readers.items()]
+                is_idle = not any(busy) and not self._look()
             except Exception:
                 _logger.exception("what was received can't be taken in")
                 self.failures += 1
                 self._stopping.wait(TRY_AGAIN)
                 continue
-            if not any(busy):
-                self._bell.wait()
+            if is_idle:
+                self._bell.wait(LOOK if any(each.waits for each in self._spans) else None)
+                self._bell.clear()
 
     def _step(self, signal: Signal, reader: SpoolReader) -> bool:
         """Take in one request; False if there is none."""
@@ -91,6 +94,11 @@ class Intake:
         if self._write(self._lines(signal, request)):
             reader.done()
         return True
+
+    def _look(self) -> bool:
+        """Take in what is due without a request; False if there is none."""
+        lines = self._told([each.taken for each in self._spans if each.waits], (), time.time_ns(), "traces")
+        return bool(lines) and self._write(lines)
 
     def _write(self, lines: Sequence[bytes]) -> bool:
         """Write them, however long the disk is full: who gave them gives them once. False if the end comes first."""
@@ -115,15 +123,17 @@ class Intake:
         except NotOtlpError:
             self.undecodable += 1
             return []
-        lines: list[bytes] = []
-        takers: Sequence[Callable[[Any, int], Iterable[Fact]]]
         if signal == "traces":
-            parts, takers = message.resource_spans, [each.taken for each in self._spans]
-        else:
-            parts, takers = message.resource_logs, self._logs
+            return self._told([each.taken for each in self._spans], message.resource_spans, request.at, signal)
+        return self._told(self._logs, message.resource_logs, request.at, signal)
+
+    def _told(
+        self, takers: Iterable[Callable[[Any, int], Iterable[Fact]]], parts: Any, at: int, signal: Signal
+    ) -> list[bytes]:
+        lines: list[bytes] = []
         for taker in takers:
             try:
-                lines += [encode(fact) for fact in taker(parts, request.at)]
+                lines += [encode(fact) for fact in taker(parts, at)]
             except Exception:
                 _logger.exception("no facts can be made of what was received", extra={"signal": signal})
                 self.failures += 1

@@ -22,6 +22,11 @@ OWN_SCOPES: Final = "com.anthropic.claude_code"
 class SpansTaker(Protocol):
     """Makes facts of received spans."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether `taken` is to be called though nothing comes, every few seconds and with no spans."""
+        ...
+
     def taken(self, spans: Sequence[ResourceSpans], at: int) -> Iterable[Fact]:
         """The facts of what came in one request `at` Unix nanoseconds. What it raises costs this request's facts."""
         ...
