@@ -119,3 +119,28 @@ def test_a_disk_that_is_full_stores_nothing_or_all(tmp_path: Path, monkeypatch: 
     spool.append(Stored(3, b"three"))
     assert [request.body for request in rest(spool.readers["facts"])] == [b"one", b"three"]
     assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"0o600"}
+
+
+def test_a_closed_spool_has_no_file_open_and_who_is_late_changes_nothing(tmp_path: Path):
+    """A thread that is still forwarding, or answering, when another receiver begins."""
+
+    def open_files() -> int:
+        links = (Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd"))
+        return sum(link.is_symlink() and str(link.readlink()).startswith(str(tmp_path)) for link in links)
+
+    spool = made(tmp_path)
+    late = spool.readers["forward"]
+    spool.append(Stored(1, b"one"))
+    spool.append(Stored(2, b"two"))
+    assert late.read() == Stored(1, b"one")
+    assert open_files() == 3
+    spool.close()
+    assert open_files() == 0
+    after = made(tmp_path)
+    late.done()
+    with pytest.raises(OSError, match="closed"):
+        spool.append(Stored(3, b"three"))
+    after.append(Stored(4, b"four"))
+    assert [request.body for request in rest(after.readers["forward"])] == [b"one", b"two", b"four"]
+    assert rest(made(tmp_path).readers["forward"]) == []
+    assert [request.body for request in rest(after.readers["facts"])] == [b"one", b"two", b"four"]

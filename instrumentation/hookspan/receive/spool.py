@@ -7,6 +7,7 @@ power cut may take what the system has not written yet, as it may with the sende
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -75,6 +76,7 @@ class Spool:
         numbers = sorted(int(path.stem) for path in folder.glob("*.requests") if path.stem.isdigit())
         self._segments = _Segments(numbers, bytes={number: self._path(number).stat().st_size for number in numbers})
         self._file = -1
+        self._is_closed = False
         self.limit = limit
         self.dropped = 0
         self.damaged = 0
@@ -92,6 +94,8 @@ class Spool:
         """Store a request; raises OSError, and has then stored nothing."""
         head = _head(request)
         with self._lock:
+            if self._is_closed:
+                raise OSError(errno.EBADF, "the spool is closed")
             segments = self._segments
             if self._file < 0 or segments.written >= SEGMENT:
                 self._begin()
@@ -104,16 +108,20 @@ class Spool:
                 raise
             if written != wanted:
                 os.ftruncate(self._file, segments.written)
-                raise OSError(28, os.strerror(28))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             segments.written += written
             segments.bytes[segments.numbers[-1]] = segments.written
         for reader in self.readers.values():
             reader.ring()
 
     def close(self) -> None:
-        """Close the file; what was not read is read after the next start."""
+        """Close the files. What was not read, or is not done by now, is read after the next start."""
         with self._lock:
             self._close_segment()
+            if not self._is_closed:
+                self._is_closed = True
+                for reader in self.readers.values():
+                    reader.close()
 
     # --- For readers
 
@@ -151,10 +159,12 @@ class Spool:
                 place.offset if place.segment in sizes else 0
             )
 
-    def drop_read(self) -> None:
-        """Delete what every reader has read."""
+    def done(self, reader: SpoolReader, place: Place) -> None:
+        """A reader has dealt with all before a place: what all of them have is deleted."""
         with self._lock:
-            self._drop_read()
+            if not self._is_closed:  # else it belongs to others already
+                reader.move(place)
+                self._drop_read()
 
     def count(self, place: Place) -> int:
         """How many requests there are from a place on."""
@@ -308,8 +318,11 @@ class SpoolReader:
 
     def done(self) -> None:
         """The request that was read is dealt with."""
-        self.move(self._next)
-        self._spool.drop_read()
+        self._spool.done(self, self._next)
+
+    def close(self) -> None:
+        """Close its file; only its spool does that, and moves it."""
+        os.close(self._file)
 
     def move(self, place: Place) -> None:
         """Go on at a place."""
