@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
+from hookspan.receive import children as module
 from hookspan.receive import joining
 from hookspan.receive.children import ChildrenTaker
 from hookspan.wire import scrub
@@ -208,9 +210,62 @@ def test_what_waits_survives_the_agent_and_what_was_handed_over_comes_again(tmp_
 def test_a_log_that_is_damaged_is_read_as_far_as_it_can_be(tmp_path):
     path = tmp_path / "children"
     take(ChildrenTaker(tmp_path, lambda: True), suite(span(2, 1)))
-    path.write_bytes(b'{"at":1,"spans":7}\nnonsense\n' + path.read_bytes() + b'{"at":')
+    path.write_bytes(b'{"at":1,"spans":7}\nnonsense\n{"at":1,"trace":"\xff"}\n' + path.read_bytes() + b'{"at":')
+    taken = take(ChildrenTaker(tmp_path, lambda: True), client(execution(1)))
+    assert [one.span_id for (spans,) in [taken.values()] for one in spans] == [id_(2)]
+    assert take(ChildrenTaker(tmp_path, lambda: True)) == taken  # what came after the torn line is there as well
+
+
+def test_what_could_not_be_kept_is_kept_once_it_can_be(tmp_path):
+    taker = ChildrenTaker(tmp_path, lambda: True)
+    (tmp_path / "children").mkdir()  # in its way, as a full disk is
+    take(taker, suite(span(2, 1)))
+    (tmp_path / "children").rmdir()
+    take(taker, suite(span(3, 2)))
     (spans,) = take(ChildrenTaker(tmp_path, lambda: True), client(execution(1))).values()
-    assert [one.span_id for one in spans] == [id_(2)]
+    assert [one.span_id for one in spans] == [id_(2), id_(3)]
+
+
+@pytest.mark.parametrize(("waiting", "limit"), [(0, 300_000), (2_000, 1_000_000)])
+def test_the_log_is_as_long_as_what_is_known_and_waits(tmp_path, waiting, limit):
+    taker, sizes = ChildrenTaker(tmp_path, lambda: True), []
+    if waiting:
+        take(taker, suite(*(span(100_000 + number, 99_999) for number in range(waiting))))
+    for number in range(0, 8_000, 100):
+        take(taker, client(*(execution(number + n, f"toolu_{number + n}") for n in range(1, 101))))
+        sizes.append((tmp_path / "children").stat().st_size)
+    assert max(sizes) < limit
+    again = ChildrenTaker(tmp_path, lambda: True)
+    assert again.stats()["waiting"] == waiting
+    assert take(again, suite(span(200_001, 8_000), span(200_002, 1))).keys() == {"toolu_8000"}
+
+
+def test_a_log_that_was_made_anew_tells_what_the_one_before_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOG_MAX", 1)
+    taker, other = ChildrenTaker(tmp_path, lambda: True), "2" * 32
+    take(taker, client(span(9, 0), execution(1)), suite(span(3, 2)))
+    take(taker, client(span(8, 0, trace=other)), suite(span(5, 4, trace=other)), at=NOW + joining.ORPHANED)
+    handed = take(taker, at=NOW + joining.ORPHANED + SECOND)
+    assert handed.keys() == {"toolu_1"}
+    assert take(ChildrenTaker(tmp_path, lambda: True), at=NOW + joining.ORPHANED + 2 * SECOND) == handed
+    again = ChildrenTaker(tmp_path, lambda: True)
+    take(again, at=NOW + joining.ORPHANED + joining.STRANGE + SECOND)
+    assert again.stats()["waiting"] == 1  # the client has told of its trace
+
+
+def test_a_log_that_grew_under_an_older_agent_is_read_line_by_line_and_made_anew(tmp_path):
+    log, taker = tmp_path / "children", ChildrenTaker(tmp_path, lambda: True)
+    take(taker, client(execution(1)))
+    log.write_bytes(log.read_bytes() * 10_000)
+    size = log.stat().st_size
+    tracemalloc.start()
+    taker = ChildrenTaker(tmp_path, lambda: True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 4
+    for _ in range(2):
+        take(taker, client(span(9, 0)))
+    assert log.stat().st_size < size / 100
 
 
 def test_nothing_of_a_program_stays_in_the_log_once_it_is_in_the_journal(tmp_path):

@@ -1,7 +1,7 @@
 """Takes spans of programs that tool calls ran, and the client's own that tell which call it was; gives facts.
 
 What waits is in a file as well, so that an agent which is killed goes on with it: a log of what came, which is made
-anew when nothing waits.
+anew when spans have waited and none does, and when it has grown.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from hookspan import atomic
+from hookspan.journal import writer
 from hookspan.wire import Fact
 from hookspan.wire.facts import Children
 
@@ -25,8 +26,8 @@ from .spans import is_own
 
 LOG: Final = "children"
 EXECUTION: Final = "claude_code.tool.execution"
-LOG_MAX: Final = 64 << 20
-"""Bytes of the log at which it is made anew, though something waits."""
+LOG_MAX: Final = 256 << 10
+"""Bytes of the log at which it is made anew; where more than half of that is needed, twice what is."""
 
 _logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Came(msgspec.Struct, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Came).decode
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a line raises that is damaged, or another version's."""
 
 
 class ChildrenTaker:
@@ -62,6 +65,7 @@ class ChildrenTaker:
         self._again: list[Children] = []
         self._unusable = 0
         self._has_spans = False
+        self._size, self._most = 0, LOG_MAX
         self._load()
 
     def stats(self) -> dict[str, int]:
@@ -126,37 +130,42 @@ class ChildrenTaker:
     def _write(self, new: Sequence[Came]) -> None:
         if not new:
             return
+        over = self._has_spans and not self._joining.count
         try:
-            over = self._has_spans and not self._joining.count
-            if not self._handed and (over or (self._path.exists() and self._path.stat().st_size > LOG_MAX)):
-                at = new[-1].at
-                kept = [Came(at=at, trace=one.trace_id, execution=one) for one in self._joining.executions]
-                sent = self._joining.waiting()
-                atomic.write(self._path, lines([*kept, *([Came(at=at, spans=sent)] if sent else [])]), mode=0o600)
-                self._has_spans = bool(sent)
-                return
-            self._has_spans = self._has_spans or any(came.spans for came in new)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.open(self._path, flags, 0o600)
-            try:
-                os.write(file, lines(new))
-            finally:
-                os.close(file)
+            if not self._handed and (over or self._size > self._most):
+                self._begin_anew(new[-1].at)
+            else:
+                self._append(new)
         except OSError as error:
+            self._most = -1  # it lacks something: made anew as soon as that is possible
             _logger.warning("what waits of programs' spans can't be kept on disk", exc_info=error)
 
+    def _append(self, new: Sequence[Came]) -> None:
+        self._has_spans = self._has_spans or any(came.spans for came in new)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            writer.append(file, lines(new))
+            self._size = os.fstat(file).st_size
+        finally:
+            os.close(file)
 
-def read_log(path: Path) -> list[Came]:
+    def _begin_anew(self, at: int) -> None:
+        """With what is known of calls and traces, and what waits, each as it was told."""
+        joining = self._joining
+        known = [Came(at=call.since, trace=call.execution.trace_id, execution=call.execution) for call in joining.calls]
+        known += [Came(at=at, trace=trace_id) for trace_id in joining.traces]
+        waiting = [Came(at=since, spans=spans) for since, spans in joining.waiting().items()]
+        data = lines([*known, *waiting])
+        atomic.write(self._path, data, mode=0o600)
+        self._has_spans, self._size, self._most = bool(waiting), len(data), max(LOG_MAX, 2 * len(data))
+
+
+def read_log(path: Path) -> Iterator[Came]:
     """What came, as far as it can be read; nothing where there is no log."""
-    try:
-        written = path.read_bytes().split(b"\n")
-    except OSError:
-        return []
-    came = []
-    for line in written[:-1]:
-        with contextlib.suppress(msgspec.DecodeError):  # of a full disk, or another version
-            came.append(_decode(line))
-    return came
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(*_UNREADABLE):
+                yield _decode(line)
 
 
 def lines(came: Iterable[Came]) -> bytes:

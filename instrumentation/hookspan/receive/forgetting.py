@@ -30,7 +30,7 @@ def forget(folder: Path, sessions: Collection[str], traces: Collection[str]) -> 
     choice = _Choice(sessions, traces)
     kept = spools(folder, sys.maxsize)
     log = folder / children.LOG
-    came = children.read_log(log)
+    came = list(children.read_log(log))
     choice.learn(came)
     for signal in kept:
         place = kept[signal].first()

@@ -124,13 +124,22 @@ class Joining:
         return self._count
 
     @property
-    def executions(self) -> list[Execution]:
-        """Of the calls that are known."""
-        return [call.execution for call in self._calls.values()]
+    def calls(self) -> Iterable[Call]:
+        """Those that are known."""
+        return self._calls.values()
 
-    def waiting(self) -> list[Sent]:
-        """The spans that wait."""
-        return [Sent(id_, one.span) for id_, trace in self._waiting.items() for one in trace.waiting.values()]
+    @property
+    def traces(self) -> Iterable[str]:
+        """Those that the client has told of."""
+        return self._traces
+
+    def waiting(self) -> dict[int, list[Sent]]:
+        """The spans that wait, by since when."""
+        found: dict[int, list[Sent]] = {}
+        for trace_id, trace in self._waiting.items():
+            for span, since in trace.waiting.values():
+                found.setdefault(since, []).append(Sent(trace_id, span))
+        return found
 
     def sent(self, spans: Iterable[Sent], now: int) -> list[Children]:
         """A program sent these; what is now certain."""
