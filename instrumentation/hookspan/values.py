@@ -231,17 +231,22 @@ def _is_url(text: str) -> bool:
         return False
 
 
-_THIS_MACHINE: Final = frozenset({"localhost", "host.docker.internal", "host.containers.internal"})
-"""The last two are what a container calls the machine that it runs on."""
+_CONTAINERS_HOST: Final = frozenset({"host.docker.internal", "host.containers.internal"})
+"""What a container calls the machine that it runs on."""
 
 
 def is_on_this_machine(url: str) -> bool:
     """Whether an address is of loopback, or of a container's host."""
+    return is_loopback(url) or urlsplit(url).hostname in _CONTAINERS_HOST
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is of loopback."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host in _THIS_MACHINE or host.endswith(".localhost")
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def origin(url: str) -> tuple[str, str | None, int]:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from hookspan.config import SIGNALS
+from hookspan.export import ExportSettings, Forwarder
 from hookspan.export.otlp_grpc import _retry_delay
 from hookspan.export.services import SERVICES
 from hookspan.receive import gate, otlp
@@ -75,6 +76,16 @@ def test_a_bomb_is_refused_and_a_full_disk_tells_when_to_come_again(spools, serv
             export(spans().SerializeToString())
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert _retry_delay(refused.value.trailing_metadata()) == gate.DISK_PAUSE
+
+
+def test_what_hookspan_itself_sends_is_neither_taken_nor_given_up(spools, server):
+    forwarder = Forwarder(ExportSettings(endpoint=f"http://127.0.0.1:{server.port}", protocol="grpc"), "traces")
+    body = spans().SerializeToString()
+    answer = forwarder.forward(body, is_json=False, gzip=False, plain=lambda: body)
+    forwarder.close()
+    assert otlp.OURSELVES in answer.error
+    assert not answer.refused
+    assert spools["traces"].bytes == 0
 
 
 def test_a_port_that_is_taken_is_left_alone(server, spools):

@@ -17,18 +17,23 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from hookspan.agent import receiving as agent_receiving
 from hookspan.agent.health import Status as Health
+from hookspan.agent.settings import AgentSettings
+from hookspan.cli.doctor.checks import received
 from hookspan.cli.doctor.checks.claude import native
 from hookspan.cli.doctor.checks.received import receive
 from hookspan.cli.doctor.context import Context
+from hookspan.paths import Paths
 from hookspan.receive import gate, otlp
 from hookspan.receive.gate import Gate
 from hookspan.receive.port import bind
 from hookspan.receive.server import Server
 from hookspan.receive.spool import Spool
-from tests.agent.machine import Machine
+from tests.agent.machine import Machine, small_session
 from tests.export.test_grpc import Endpoint
 from tests.otlp_sink import JSON, PROTOBUF, Sink
+from tests.ports import Ports
 from tests.receive import requests
 from tests.receive.conftest import Receiving
 from tests.receive.requests import Sender, ways
@@ -214,6 +219,62 @@ def test_an_endpoint_that_speaks_grpc_gets_the_same_messages(make_machine: Calla
         until(lambda: sorted(endpoint.span_ids) == sorted(wanted), f"{endpoint.span_ids}, wanted {wanted}")
     finally:
         endpoint.server.stop(0)
+
+
+def test_what_leads_to_the_receiver_itself_waits_and_is_not_received_again(
+    receiving: Receiving, make_machine: Callable[[str], Receiving], sink: Sink
+):
+    machine, itself = receiving.machine, f"http://127.0.0.1:{receiving.port}"
+    assert machine.cli("config", "set", "export.endpoint", itself).returncode == 0
+    assert receiving.sender().send("/v1/traces", GOOD).status == HTTPStatus.OK
+    machine.hooks(*small_session())
+
+    def held() -> bool:
+        status = machine.status()
+        forwarding, export = status["receive"]["forwarding"]["traces"], status["export"]
+        said = [forwarding["last_error"], export["last_error"]]
+        assert said == [f"the endpoint answered 508 {otlp.OURSELVES}"] * 2
+        return status["receive"]["taken"]["traces"] == 1 and forwarding["forwarded"] == export["exported"] == 0
+
+    until(held, "what leads to itself is not held")
+    assert machine.cli("config", "set", "export.endpoint", sink.url).returncode == 0
+    assert machine.json("flush", "--wait", "60s")["exported"]
+    sink.wait(lambda: GOOD in [request.wire for request in sink.requests])
+    assert {span.name for span in sink.spans} >= {"claude_code.tool", "execute_tool Bash"}
+
+
+def test_a_default_port_that_an_endpoint_names_is_left_to_it(
+    tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
+):
+    """A Collector there may start later than the agent."""
+    ports = Ports()
+    for module in (agent_receiving, received):
+        monkeypatch.setattr(module, "HTTP_PORT", ports["http"])
+        monkeypatch.setattr(module, "GRPC_PORT", ports["grpc"])
+    monkeypatch.setattr(received, "status_of", lambda _: {"answered": True, "receive": receiving.stats()})
+    paths.create()
+    settings = AgentSettings(paths, {})
+    receiving = agent_receiving.Receiving(paths, settings, wake=lambda: None)
+
+    def bound(endpoint: str) -> set[int]:
+        """The default ports that it has with this endpoint."""
+        paths.config.write_text(
+            f'[receive]\nenabled = true\nchildren = true\n[export]\nmetrics_endpoint = "{endpoint}"\n'
+        )
+        assert settings.reload()
+        receiving.settings_changed()
+        stats = receiving.stats()
+        return {*stats["ports"], stats["grpc_port"]} & set(ports.values())
+
+    try:
+        assert bound(f"http://localhost:{ports['http']}/v1/metrics") == {ports["grpc"]}
+        _, left = receive(Context(paths, {}, tmp_path))
+        assert (left.status, f"{ports['http']} is left to the endpoint" in left.message) == (Health.WARNING, True)
+        assert bound("http://localhost:9") == set(ports.values())
+        assert bound(f"http://127.0.0.1:{ports['grpc']}") == {ports["http"]}
+        assert bound(f"http://host.docker.internal:{ports['grpc']}") == set(ports.values())
+    finally:
+        receiving.stop()
 
 
 def test_a_receiver_keeps_its_port_and_one_that_is_wished_for_is_taken_or_told(

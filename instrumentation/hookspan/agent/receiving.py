@@ -75,10 +75,11 @@ class Receiving:
         """The settings that a receiver can't change while it runs."""
         receive, export = self._settings.now.receive, self._settings.now.export
         sent = frozenset(signal for signal in receive.forwarded if export.enabled and export.endpoint_of(signal))
-        return receive.enabled, receive.port, receive.bytes, receive.children, sent
+        defaults = {HTTP_PORT, GRPC_PORT} - export.local_ports if receive.children else set()
+        return receive.enabled, receive.port, receive.bytes, receive.children, defaults, sent
 
     def _start(self) -> None:
-        self._made_of = enabled, port, limit, children, forward = self._ingredients()
+        self._made_of = enabled, port, limit, children, defaults, forward = self._ingredients()
         self.problem = ""
         if not enabled:
             return
@@ -98,8 +99,8 @@ class Receiving:
                 wake=self._wake,
                 spans=[client, programs] if programs else [client],
                 logs=[client.logged],
-                more_ports=[HTTP_PORT] if programs else (),
-                grpc_port=GRPC_PORT if programs else 0,
+                more_ports=[HTTP_PORT] if HTTP_PORT in defaults else (),
+                grpc_port=GRPC_PORT if GRPC_PORT in defaults else 0,
             )
             receiver.start()
         except Exception as error:

@@ -9,7 +9,21 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from hookspan.record import About, Record, plain
-from hookspan.values import URL, Choice, Flag, Kind, Level, Number, Pairs, Size, Text, Texts, is_on_this_machine
+from hookspan.values import (
+    URL,
+    Choice,
+    Flag,
+    Kind,
+    Level,
+    Number,
+    Pairs,
+    Size,
+    Text,
+    Texts,
+    is_loopback,
+    is_on_this_machine,
+    origin,
+)
 
 DAYS_MAX: Final = 3650
 SECRET_MIN: Final = 16  # characters; whoever guesses it can try all names
@@ -124,6 +138,11 @@ class Export(Record):
     def endpoints(self) -> list[str]:
         """Where the signals would be sent, each address once."""
         return list(dict.fromkeys(url for signal in SIGNALS if (url := self.endpoint_of(signal))))
+
+    @property
+    def local_ports(self) -> set[int]:
+        """Ports of loopback that the endpoints name: somebody listens there, or will."""
+        return {origin(url)[2] for url in self.endpoints if is_loopback(url)}
 
     def sends(self, signal: Signal) -> bool:
         """Whether a signal is exported."""
@@ -348,7 +367,7 @@ class Receive(Record):
         False,
         Flag(),
         "Keep the spans of programs that tool calls run, below their call. Listens on the ports 4318 and 4317 as well, "
-        "to which OpenTelemetry's SDKs send by default.",
+        "to which OpenTelemetry's SDKs send by default, unless an endpoint of `[export]` has them.",
     )
 
     @property

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
 
 REQUEST_MAX: Final = 64 << 20  # bytes; the exporters' own limit, named here to tell what exceeds it
-USER_AGENT: Final = f"hookspan/{__version__}"
+PRODUCT: Final = "hookspan/"
+USER_AGENT: Final = f"{PRODUCT}{__version__}"
 
 Batch: TypeAlias = "Sequence[ReadableSpan] | Sequence[ReadableLogRecord] | MetricsData"
 

@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from hookspan.config import Signal
+from hookspan.export.batch import PRODUCT
 from hookspan.export.services import SERVICES
 from hookspan.peer import Address, is_ours
 
@@ -74,6 +75,9 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
         def answer(body: bytes, context: Any) -> bytes:
             if not is_ours(_address(context.peer()), self.here):
                 context.abort(grpc.StatusCode.PERMISSION_DENIED, "this is another user's")
+            if dict(context.invocation_metadata()).get("user-agent", "").startswith(PRODUCT):
+                self._gate.refuse(HTTPStatus.LOOP_DETECTED.phrase)
+                context.abort(grpc.StatusCode.FAILED_PRECONDITION, otlp.OURSELVES)
             try:
                 taken = self._gate.take(signal, body)
             except NotOtlpError as error:

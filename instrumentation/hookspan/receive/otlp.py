@@ -20,6 +20,8 @@ PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 UNPACKED_MAX: Final = 64 << 20  # bytes, as the exporters' own limit
 DEPTH_MAX: Final = 100  # of a JSON text, as protobuf's own
+OURSELVES: Final = "this is hookspan's own receiver"
+"""What hookspan's export is told here: it would drop its spans as a stranger's, and receive again what it forwards."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 
 
@@ -103,6 +105,7 @@ _CODES: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: 12,
     HTTPStatus.TOO_MANY_REQUESTS: 8,  # RESOURCE_EXHAUSTED
     HTTPStatus.SERVICE_UNAVAILABLE: 14,  # UNAVAILABLE
+    HTTPStatus.LOOP_DETECTED: 9,  # FAILED_PRECONDITION
 }
 """gRPC's codes for these answers; any other is UNKNOWN."""
 

@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hookspan.config import Signal
+from hookspan.export.batch import PRODUCT
 from hookspan.peer import is_ours
 from hookspan.quiet_server import QuietServer
 
@@ -102,6 +103,8 @@ def _judge(scope: Scope, headers: dict[str, str], kind: str) -> tuple[Signal, bo
         raise NotOtlpError("no page may send here", HTTPStatus.FORBIDDEN)
     if not _is_loopback(headers.get("host", "")):
         raise NotOtlpError("this is not that host", HTTPStatus.MISDIRECTED_REQUEST)
+    if headers.get("user-agent", "").startswith(PRODUCT):
+        raise NotOtlpError(otlp.OURSELVES, HTTPStatus.LOOP_DETECTED)
     signal = SIGNAL_OF.get(scope["path"])
     if signal is None:
         raise NotOtlpError(f"this is an OTLP receiver: {', '.join(SIGNAL_OF)}", HTTPStatus.NOT_FOUND)

@@ -61,11 +61,14 @@ def _of_programs(context: Context) -> Iterator[Result]:
     received = report.get("receive") or {}
     ours = {*received.get("ports", ()), received.get("grpc_port")}
     for number, protocol in ((HTTP_PORT, "HTTP"), (GRPC_PORT, "gRPC")):
-        if number not in ours:
-            holder = listener(number)
-            yield Result(
-                Status.WARNING,
-                f"port {number} is taken by {holder}" if holder else f"port {number} was taken when the agent started",
-                f"programs that send OTLP over {protocol} send it there: their spans are below no call",
-                "have it listen elsewhere, then `hookspan restart`" if holder else "`hookspan restart`",
-            )
+        if number in ours:
+            continue
+        if number in context.settings.export.local_ports:
+            message = f"port {number} is left to the endpoint that `[export]` names"
+            todo = "have it listen elsewhere, and name that port in `[export]`"
+        elif holder := listener(number):
+            message, todo = f"port {number} is taken by {holder}", "have it listen elsewhere, then `hookspan restart`"
+        else:
+            message, todo = f"port {number} was taken when the agent started", "`hookspan restart`"
+        why = f"programs that send OTLP over {protocol} send it there: their spans are below no call"
+        yield Result(Status.WARNING, message, why, todo)
