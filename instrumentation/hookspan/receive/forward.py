@@ -20,7 +20,7 @@ from .spool import SpoolReader, Stored
 
 ASK_PAUSE: Final = 0.2  # seconds until the settings are asked again whether anything may go
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
-DAY: Final = 86_400.0
+DAY: Final = 86_400_000_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -116,9 +116,8 @@ class Forwarding:
             self._adopt(settings)
         if self._forward(request):
             self._reader.done()
-        elif time.time() - request.at / 1e9 > settings.max_days * DAY:
-            self.expired += 1
-            self._reader.done()
+        else:
+            self._expire(settings.max_days)
 
     def _adopt(self, settings: ExportSettings) -> None:
         if self._forwarder is not None:
@@ -175,6 +174,16 @@ class Forwarding:
         self.refused += 1
         self._last_error = reason
         _logger.warning("the endpoint refuses what was received", extra={"signal": self._signal, "reason": reason})
+
+    def _expire(self, days: int) -> None:
+        """Give up requests that have waited too long, as long as nothing gets through."""
+        before, cutoff = self.expired, time.time_ns() - days * DAY
+        while (request := self._reader.read()) is not None and (request.at < cutoff or not request.own):
+            self.expired += request.own
+            self._reader.done()
+        if self.expired > before:
+            extra = {"signal": self._signal, "count": self.expired - before, "days": days}
+            _logger.warning("requests have expired; they were not forwarded", extra=extra)
 
     def _hold(self, reply: Answer) -> None:
         self._in_a_row += 1
