@@ -13,6 +13,7 @@ from hookspan.export import ExportSettings
 from hookspan.receive.forward import DAY, Forwarding
 from hookspan.receive.spool import Spool, Stored
 from tests.export.exporting import hurry
+from tests.export.test_grpc import Endpoint
 from tests.otlp_sink import Sink
 from tests.receive.requests import spans
 from tests.waiting import PATIENCE, until
@@ -83,3 +84,23 @@ def test_all_that_is_too_old_goes_with_the_first_failure(make_waiting: MakeWaiti
     sink.heal()
     sink.wait(lambda: sink.distinct_spans == 1)
     assert {(one.wire, one.status) for one in sink.requests} - {(young, 503)} == {(old[0], 503), (young, 200)}
+
+
+UNDECODABLE = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"@@"}]}]}]}'
+
+
+def test_json_that_is_no_request_within_is_left_out(make_waiting: MakeWaiting, sink: Sink):
+    endpoint = Endpoint()
+    try:
+        for url, protocol in ((sink.url, "http/protobuf"), (f"http://127.0.0.1:{endpoint.port}", "grpc")):
+            waiting = make_waiting(url, protocol=protocol)
+            waiting.add(request())
+            waiting.add(UNDECODABLE, json=True)
+            waiting.add(request())
+            forwarding = waiting.start()
+            until(
+                lambda forwarding=forwarding: (forwarding.forwarded, forwarding.refused) == (2, 1), "one is in the way"
+            )
+        assert (sink.distinct_spans, len(endpoint.span_ids)) == (2, 2)
+    finally:
+        endpoint.server.stop(0)

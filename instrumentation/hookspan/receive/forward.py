@@ -16,6 +16,7 @@ from hookspan.export.answer import Answer, delay
 from hookspan.export.services import SERVICES
 
 from . import otlp
+from .otlp import NotOtlpError
 from .spool import SpoolReader, Stored
 
 ASK_PAUSE: Final = 0.2  # seconds until the settings are asked again whether anything may go
@@ -127,6 +128,13 @@ class Forwarding:
 
     def _forward(self, request: Stored) -> bool:
         """Whether it is settled: taken, or refused for good."""
+        try:
+            return self._is_settled(request)
+        except NotOtlpError as error:  # JSON, of which only the outside was looked at when it came
+            self._refuse(str(error))
+            return True
+
+    def _is_settled(self, request: Stored) -> bool:
         reply = self._send(request)
         if reply.refused and not reply.unsendable and self._proven:
             return self._halve(request)
