@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from hookspan.export import ExportSettings
-from hookspan.receive.forward import DAY, Forwarding
+from hookspan.receive.forward import DAY, REQUESTS_MAX, SUSPECTS_MAX, Forwarding
 from hookspan.receive.spool import Spool, Stored
+from tests import otlp_decode
 from tests.export.exporting import hurry
 from tests.export.test_grpc import Endpoint
-from tests.otlp_sink import Sink
+from tests.otlp_sink import Received, Sink
 from tests.receive.requests import spans
 from tests.waiting import PATIENCE, until
 
@@ -104,3 +105,63 @@ def test_json_that_is_no_request_within_is_left_out(make_waiting: MakeWaiting, s
         assert (sink.distinct_spans, len(endpoint.span_ids)) == (2, 2)
     finally:
         endpoint.server.stop(0)
+
+
+def has_bad(one: Received) -> bool:
+    return any(span.name == "bad" for span in otlp_decode.spans(one.message))
+
+
+@pytest.mark.parametrize("first", [1, 2 * SUSPECTS_MAX, (1, 2 * SUSPECTS_MAX, 1)], ids=str)
+def test_what_is_refused_first_is_left_out_once_something_behind_it_is_taken(
+    make_waiting: MakeWaiting, sink: Sink, first: int | tuple[int, ...]
+):
+    """As after a restart, when nobody knows yet whether the endpoint takes anything."""
+    waiting = make_waiting(sink.url)
+    counts = first if isinstance(first, tuple) else (first,)
+    for count in counts:
+        waiting.add(request(bad=True, count=count))
+        waiting.add(request(), own=False)
+    for _ in range(3):
+        waiting.add(request(count=3))
+    sink.fault(status=400, when=has_bad)
+    forwarding = waiting.start()
+    sink.wait(lambda: sink.distinct_spans == 9)
+    until(lambda: forwarding.refused == sum(counts), "what is at fault is not counted")
+    assert set(sink.ids.values()) == {1}
+
+
+def test_one_that_is_too_large_arrives_in_parts_though_nothing_else_was_taken(make_waiting: MakeWaiting, sink: Sink):
+    waiting = make_waiting(sink.url)
+    waiting.add(request(count=10))
+    sink.fault(status=413, when=lambda one: len(one.span_ids) > 3)
+    forwarding = waiting.start()
+    sink.wait(lambda: sink.distinct_spans == 10)
+    assert forwarding.refused == 0
+
+
+def test_one_alone_is_left_out_where_the_endpoint_took_others(make_waiting: MakeWaiting, sink: Sink):
+    waiting = make_waiting(sink.url)
+    forwarding = waiting.start()
+    waiting.add(request())
+    sink.wait(lambda: sink.distinct_spans == 1)
+    sink.fault(status=400)
+    waiting.add(request(bad=True))
+    until(lambda: forwarding.refused == 1, "it waits")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("took", [False, True])
+def test_an_endpoint_that_refuses_everything_loses_nothing(make_waiting: MakeWaiting, sink: Sink, took: bool):
+    waiting = make_waiting(sink.url)
+    forwarding = waiting.start()
+    if took:
+        waiting.add(request())
+        sink.wait(lambda: sink.distinct_spans == 1)
+    sink.fault(status=400)
+    for _ in range(2 * REQUESTS_MAX):
+        waiting.add(request(count=2 * SUSPECTS_MAX))
+    until(lambda: "it refuses every request: the endpoint answered 400" in forwarding.stats()["last_error"])
+    sink.wait(lambda: len(sink.requests) > 20 * REQUESTS_MAX)
+    sink.heal()
+    sink.wait(lambda: sink.distinct_spans == took + 4 * REQUESTS_MAX * SUSPECTS_MAX)
+    assert forwarding.refused == 0

@@ -21,6 +21,8 @@ from .spool import SpoolReader, Stored
 
 ASK_PAUSE: Final = 0.2  # seconds until the settings are asked again whether anything may go
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
+SUSPECTS_MAX: Final = 4  # spans or records of a request that are refused before those behind it are tried
+REQUESTS_MAX: Final = 8  # requests of which nothing is taken, after which the endpoint itself is held to be at fault
 DAY: Final = 86_400_000_000_000
 
 _logger = logging.getLogger(__name__)
@@ -29,8 +31,8 @@ _logger = logging.getLogger(__name__)
 class Forwarding:
     """One thread, from `start` to `stop`.
 
-    What an endpoint refuses (400, 413) is halved down to what is at fault, which is counted and left out; not so while
-    the endpoint has taken nothing yet, since then it is itself at fault.
+    What an endpoint refuses (400, 413) is halved down to what is at fault, which is counted and left out; but only
+    beside something that it takes, if need be of the requests behind: one that refuses everything is itself at fault.
     """
 
     def __init__(
@@ -43,7 +45,8 @@ class Forwarding:
         self.wanted = wanted
         self._used: ExportSettings | None = None
         self._forwarder: Forwarder | None = None
-        self._proven = False
+        self._proven = False  # this endpoint has taken something
+        self._takes = False  # it has since `_forward` began
         self._in_a_row = 0
         self._retry_at = 0.0
         self._complained = float("-inf")
@@ -117,7 +120,7 @@ class Forwarding:
             self._adopt(settings)
         if self._forward(request):
             self._reader.done()
-        else:
+        elif self._state == "holding":
             self._expire(settings.max_days)
 
     def _adopt(self, settings: ExportSettings) -> None:
@@ -126,61 +129,79 @@ class Forwarding:
         self._forwarder, self._used = Forwarder(settings, self._signal), settings
         self._proven, self._in_a_row = False, 0
 
-    def _forward(self, request: Stored) -> bool:
-        """Whether it is settled: taken, or refused for good."""
-        try:
-            return self._is_settled(request)
-        except NotOtlpError as error:  # JSON, of which only the outside was looked at when it came
-            self._refuse(str(error))
-            return True
+    def _forward(self, request: Stored | None) -> bool:
+        """Settle a request, and those behind it up to one of which something is taken; False if they have to wait."""
+        doubted: list[Stored] = []
+        tried, self._takes = 0, False
+        while request is not None and tried < REQUESTS_MAX:
+            if request.own:
+                left = self._send_parts([request])
+                if left is None:
+                    return False
+                tried, doubted = tried + 1, left + doubted
+            if self._takes or not doubted:
+                break
+            request = self._reader.read_on()
+        else:
+            self._takes = self._proven and len(doubted) == 1  # one alone, to an endpoint that took others before
+            if not self._takes:
+                self._hold(Answer(error=f"it refuses every request: {self._last_error}"))
+                return False
+        return self._send_parts(doubted) is not None
 
-    def _is_settled(self, request: Stored) -> bool:
-        reply = self._send(request)
-        if reply.refused and not reply.unsendable and self._proven:
-            return self._halve(request)
-        if not reply.accepted:
-            self._hold(reply)
-            return False
-        return True
+    def _send_parts(self, parts: list[Stored]) -> list[Stored] | None:
+        """Send them, the last one first. What is refused is halved, down to single spans or records.
 
-    def _send(self, request: Stored) -> Answer:
-        assert self._forwarder is not None  # noqa: S101 - `_adopt` made it
-        self._state = "sending"
-        reply = self._forwarder.forward(
-            request.body, is_json=request.json, gzip=request.gzip, plain=lambda: _plain(self._signal, request)
-        )
-        if reply.accepted:
-            self._proven, self._in_a_row, self._last_error = True, 0, ""
-            self.forwarded += 1
-            self.rejected += reply.rejected
-        return reply
-
-    def _halve(self, request: Stored) -> bool:
-        """Send it in parts, down to single spans or records; False if the endpoint is gone meanwhile.
-
-        Then all of it is sent again later: what had arrived arrives twice.
+        These are refused for good where the endpoint takes something; else they are in what is given back, to be sent
+        once more when it does, with what was not sent after SUSPECTS_MAX of them. None if the endpoint is gone, or may
+        not be sent to any more: then all of it is sent again later, and what had arrived arrives twice.
         """
-        message = otlp.decode(self._signal, otlp.unpacked(request.body, gzip=request.gzip), is_json=request.json)
-        parts = list(reversed(halves(self._signal, message)))
-        if not parts:
-            self._refuse()
-        while parts:
+        suspects: list[Stored] = []
+        while parts and (self._takes or len(suspects) < SUSPECTS_MAX):
             part = parts.pop()
-            reply = self._send(Stored(request.at, part.SerializeToString()))
+            reply = self._send(part)
             if reply.accepted:
                 continue
             if not reply.refused:
                 self._hold(reply)
-                return False
-            smaller = halves(self._signal, part)
-            parts += reversed(smaller)
-            if not smaller:
+                return None
+            self._last_error = reply.error
+            if smaller := self._halves(part):
+                parts += reversed(smaller)
+            elif self._takes or reply.unsendable:
                 self._refuse(reply.error)
-        return True
+            else:
+                suspects.append(part)
+            if self._stopping.is_set() or self._settings() != self._used:
+                return None
+        return parts + suspects[::-1]
 
-    def _refuse(self, reason: str = "") -> None:
+    def _send(self, request: Stored) -> Answer:
+        assert self._forwarder is not None  # noqa: S101 - `_adopt` made it
+        self._state = "sending"
+        try:
+            reply = self._forwarder.forward(
+                request.body, is_json=request.json, gzip=request.gzip, plain=lambda: _plain(self._signal, request)
+            )
+        except NotOtlpError as error:
+            return Answer(error=str(error), unsendable=True)
+        if reply.accepted:
+            self._takes = self._proven = True
+            self._in_a_row, self._last_error = 0, ""
+            self.forwarded += 1
+            self.rejected += reply.rejected
+        return reply
+
+    def _halves(self, request: Stored) -> list[Stored]:
+        try:
+            data = otlp.unpacked(request.body, gzip=request.gzip)
+            message = otlp.decode(self._signal, data, is_json=request.json)
+        except NotOtlpError:  # JSON, of which only the outside was looked at when it came
+            return []
+        return [Stored(request.at, half.SerializeToString()) for half in halves(self._signal, message)]
+
+    def _refuse(self, reason: str) -> None:
         self.refused += 1
-        self._last_error = reason
         _logger.warning("the endpoint refuses what was received", extra={"signal": self._signal, "reason": reason})
 
     def _expire(self, days: int) -> None:

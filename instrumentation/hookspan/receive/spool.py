@@ -310,14 +310,19 @@ class SpoolReader:
 
     def read(self) -> Stored | None:
         """The next request; the same one again until it is `done`."""
-        found = self._spool.read(self.place)
+        self._next = self.place
+        return self.read_on()
+
+    def read_on(self) -> Stored | None:
+        """The one behind that; `done` is then for all that was read."""
+        found = self._spool.read(self._next)
         if found is None:
             return None
         self._next = found[1]
         return found[0]
 
     def done(self) -> None:
-        """The request that was read is dealt with."""
+        """What was read is dealt with."""
         self._spool.done(self, self._next)
 
     def close(self) -> None:
