@@ -243,10 +243,10 @@ def test_what_leads_to_the_receiver_itself_waits_and_is_not_received_again(
     assert {span.name for span in sink.spans} >= {"claude_code.tool", "execute_tool Bash"}
 
 
-def test_a_default_port_that_an_endpoint_names_is_left_to_it(
+def test_where_an_endpoint_names_a_default_port_both_are_left_to_it(
     tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ):
-    """A Collector there may start later than the agent."""
+    """A Collector there opens both, and may start later than the agent."""
     ports = Ports()
     for module in (agent_receiving, received):
         monkeypatch.setattr(module, "HTTP_PORT", ports["http"])
@@ -267,11 +267,13 @@ def test_a_default_port_that_an_endpoint_names_is_left_to_it(
         return {*stats["ports"], stats["grpc_port"]} & set(ports.values())
 
     try:
-        assert bound(f"http://localhost:{ports['http']}/v1/metrics") == {ports["grpc"]}
-        _, left = receive(Context(paths, {}, tmp_path))
-        assert (left.status, f"{ports['http']} is left to the endpoint" in left.message) == (Health.WARNING, True)
+        assert bound(f"http://localhost:{ports['http']}/v1/metrics") == set()
+        _, *left = receive(Context(paths, {}, tmp_path))
+        assert [(one.status, one.message.split(" that ")[0]) for one in left] == [
+            (Health.WARNING, f"port {port} is left to the Collector") for port in ports.values()
+        ]
         assert bound("http://localhost:9") == set(ports.values())
-        assert bound(f"http://127.0.0.1:{ports['grpc']}") == {ports["http"]}
+        assert bound(f"http://127.0.0.1:{ports['grpc']}") == set()
         assert bound(f"http://host.docker.internal:{ports['grpc']}") == set(ports.values())
     finally:
         receiving.stop()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.exports import export_settings
 from hookspan.agent.settings import AgentSettings
+from hookspan.config import Export
 from hookspan.paths import Paths
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ GRPC_PORT: Final = 4317
 """Where OpenTelemetry's SDKs send by default."""
 
 _logger = logging.getLogger(__name__)
+
+
+def default_ports(export: Export) -> set[int]:
+    """Those of the two to listen at: none if an endpoint names one, since a Collector opens both, at any time."""
+    ports = {HTTP_PORT, GRPC_PORT}
+    return set() if ports & export.local_ports else ports
 
 
 class Receiving:
@@ -75,7 +82,7 @@ class Receiving:
         """The settings that a receiver can't change while it runs."""
         receive, export = self._settings.now.receive, self._settings.now.export
         sent = frozenset(signal for signal in receive.forwarded if export.enabled and export.endpoint_of(signal))
-        defaults = {HTTP_PORT, GRPC_PORT} - export.local_ports if receive.children else set()
+        defaults = default_ports(export) if receive.children else set()
         return receive.enabled, receive.port, receive.bytes, receive.children, defaults, sent
 
     def _start(self) -> None:

@@ -367,7 +367,7 @@ class Receive(Record):
         False,
         Flag(),
         "Keep the spans of programs that tool calls run, below their call. Listens on the ports 4318 and 4317 as well, "
-        "to which OpenTelemetry's SDKs send by default, unless an endpoint of `[export]` has them.",
+        "to which OpenTelemetry's SDKs send by default, unless an endpoint of `[export]` names one of them.",
     )
 
     @property

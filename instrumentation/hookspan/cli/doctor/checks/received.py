@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.agent.receiving import GRPC_PORT, HTTP_PORT
+from hookspan.agent.receiving import GRPC_PORT, HTTP_PORT, default_ports
 from hookspan.agent.status import status_of
 from hookspan.cli.doctor.checks.agent import listener
 from hookspan.cli.doctor.context import Context
@@ -63,8 +63,8 @@ def _of_programs(context: Context) -> Iterator[Result]:
     for number, protocol in ((HTTP_PORT, "HTTP"), (GRPC_PORT, "gRPC")):
         if number in ours:
             continue
-        if number in context.settings.export.local_ports:
-            message = f"port {number} is left to the endpoint that `[export]` names"
+        if number not in default_ports(context.settings.export):
+            message = f"port {number} is left to the Collector that `[export]` names"
             todo = "have it listen elsewhere, and name that port in `[export]`"
         elif holder := listener(number):
             message, todo = f"port {number} is taken by {holder}", "have it listen elsewhere, then `hookspan restart`"
