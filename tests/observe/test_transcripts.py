@@ -6,8 +6,10 @@ import json
 import os
 import random
 import tracemalloc
+import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hookspan import wire
@@ -393,3 +395,53 @@ def test_facts_of_a_session_that_is_not_known_are_nothing(tmp_path):
     fact = ModelCall(at=1, key="call:x", session="nobody", start=1, end=2, message_id="x")
     rows = fold(State(), 1, decode(wire.encode(fact), KEY))
     assert (rows.spans, rows.increments) == ([], [])
+
+
+def both(first: str, second: str, root: Path) -> tuple[Played, list[str]]:
+    """Two recorded sessions, whose transcripts an agent reads that was away all along."""
+    observers = Observers(roots=roots(root), key=KEY)
+    played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), observers.before))
+    for name in (first, second):
+        grow(name, root).until(1 << 62)
+        played.take(lines_of(name, root))
+    ids = list(played.state.sessions)
+    played.now = max(session.last for session in played.state.sessions.values()) + 100 * TICK
+    for _ in range(40):
+        played.take(observers.step(played.now, played.state))
+        played.now += TICK
+    return played, ids
+
+
+@pytest.mark.parametrize(("limit", "value"), [("STEP_BYTES", 4096), ("MAX_FACTS", 2)])
+def test_what_a_step_does_not_come_to_does_not_count_as_read(limit, value, tmp_path, monkeypatch):
+    """Of a session with subagents, and of another one that stands in the queue behind it."""
+    monkeypatch.setattr(f"hookspan.observe.transcripts.{limit}", value)
+    played, ids = both("print_parallel_agents", "print_tools_agent", tmp_path / "both")
+    for name, session in zip(("print_parallel_agents", "print_tools_agent"), ids, strict=True):
+        alone = play(name, tmp_path / name)
+        chats = [span for span in played.named("chat") if span.session == session]
+        assert [span.attributes.get(sc.LATE) for span in chats] == [None] * len(alone.named("chat"))
+        turns = [span for span in played.named("invoke_agent") if span.session == session]
+        for known, span in zip(alone.named("invoke_agent"), turns, strict=True):
+            assert span.attributes[sc.MODEL_CALLS] == known.attributes[sc.MODEL_CALLS]
+
+
+def test_sessions_that_never_come_to_an_end_leave_others_their_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr("hookspan.observe.transcripts.STEP_BYTES", 4096)
+    path = transcript("print_mcp", tmp_path)
+    session, transcripts = session_of("print_mcp", tmp_path)
+    names = [str(uuid.UUID(int=number)) for number in range(4)]
+    sessions = [
+        msgspec.structs.replace(session, id=name, transcript=str(path.with_name(f"{name}.jsonl"))) for name in names
+    ]
+    path.with_name(f"{names[-1]}.jsonl").write_bytes(answer(1) + answer(2))
+    read: dict[str, list[int]] = {name: [] for name in names}
+    for number in range(12):
+        for name in names[:-1]:
+            with path.with_name(f"{name}.jsonl").open("ab") as file:
+                file.write(answer(number) * 100)
+        for fact in transcripts.step(10**18 * 2, sessions, lambda _: False):
+            if isinstance(fact, TranscriptRead):
+                read[fact.session].append(number)
+    assert read[names[-1]]
+    assert not any(read[name] for name in names[:-1])

@@ -70,23 +70,30 @@ class Transcripts:
         self._metas: dict[str, set[str]] = {}
         self._absent: dict[str, set[str]] = {}  # subagents that are done, and whose transcripts were not found
         self._waiting_since: dict[str, int] = {}
+        self._left: dict[str, int] = {}  # sessions that the last step did not come to, with their places in the queue
         self.refused = 0
 
     def step(self, now: int, sessions: list[SessionState], is_alive: Callable[[SessionState], bool]) -> list[Fact]:
         """What the transcripts of these sessions say that is not known yet.
 
-        `is_alive` tells whether a session's client is known to run still.
+        `is_alive` tells whether a session's client is known to run still. Sessions that a step has no time for come
+        first in the next one, and until then they count as neither read nor overdue.
         """
         new: list[Fact] = []
         budget = STEP_BYTES
-        for session in sessions:
-            if not session.transcript or budget <= 0 or len(new) >= MAX_FACTS:
+        left, self._left = self._left, {}
+        for session in sorted(sessions, key=lambda session: left.get(session.id, len(left))):
+            if not session.transcript:
+                continue
+            if budget <= 0 or len(new) >= MAX_FACTS:
+                self._left[session.id] = len(self._left)
+                self._waiting_since.pop(session.id, None)
                 continue
             facts, used = self._read(session, budget)
             new += facts
             budget -= used
         for session in sessions:
-            if session.ended and now < session.ended + EXIT and is_alive(session):
+            if session.id in self._left or (session.ended and now < session.ended + EXIT and is_alive(session)):
                 continue
             new += self._report(session, now)
         for name in self._files.keys() - {session.id for session in sessions}:
@@ -123,6 +130,9 @@ class Transcripts:
         used = 0
         read: list[list[Fact]] = []
         for file in self._files_of(session, found):
+            if used >= budget:
+                file.at_end = False  # nobody has looked
+                continue
             try:
                 facts, size = file.read(budget - used, until)
             except FileNotFoundError:
@@ -135,8 +145,6 @@ class Transcripts:
             # A resumed session's file, or a fork's, begins with what was before.
             read.append(priced((fact for fact in facts if not is_before(session, fact)), session.served_by))
             used += size
-            if used >= budget:
-                break
         return [*found, *_by_time(read)], used
 
     def _files_of(self, session: SessionState, metas: list[Fact]) -> list[TranscriptFile]:
