@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookspan.catalogue.scopes import HOOK_SCOPE, SCHEMA_URL, SCOPE
-from hookspan.export import ExportSettings, answer
+from hookspan.export import ExportSettings, answer, queue
 from hookspan.export.answer import Answer, delay
 from hookspan.store import SpanKey, Store
 from tests.export.exporting import PAUSE, SpanExport
@@ -374,6 +374,19 @@ def test_one_line_a_minute_in_the_log(span_export: SpanExport, sink: Sink, caplo
     span_export.until(lambda stats: stats["failures"] >= 3)
     assert len([one for one in caplog.records if "spans can't be exported" in one.message]) == 1
     assert [one.name for one in caplog.records if one.name.startswith("opentelemetry")] == []
+
+
+def test_a_clock_that_is_set_back_silences_no_complaint(
+    span_export: SpanExport, sink: Sink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "COMPLAINT_PAUSE", 0.0)
+    sink.fault(status=503)
+    exporter = span_export.start(sink.url)
+    span_export.commit()
+    before = span_export.until(lambda stats: stats["failures"] >= 1)["failures"]
+    exporter.spans._clock = lambda: time.time_ns() - DAY
+    span_export.until(lambda stats: stats["failures"] >= before + 3)
+    assert len([one for one in caplog.records if "spans can't be exported" in one.message]) > before + 1
 
 
 def test_certificates_are_checked(span_export: SpanExport, tmp_path, tls: tuple[Any, Any]) -> None:

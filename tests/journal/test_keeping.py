@@ -35,8 +35,11 @@ def test_a_segment_is_finished_by_size_or_by_the_age_of_its_first_line(paths):
     assert journal.rotate_if_due(now + HOUR, max_age=HOUR)
     Writer(paths).append([b'{"at":%d}' % ((now + 9 * HOUR) * 1e9)])  # the clock was set back
     assert not journal.rotate_if_due(now, max_age=HOUR)
-    assert journal.rotate_if_due(now, max_bytes=20)
-    assert [segment.first for segment in journal.segments()] == [1, 3, 4]
+    assert not journal.rotate_if_due(now - 9 * HOUR, max_age=HOUR)  # and once more
+    assert journal.rotate_if_due(now - 8 * HOUR, max_age=HOUR)
+    Writer(paths).append([b'{"at":%d}' % (now * 1e9)])
+    assert journal.rotate_if_due(now, max_bytes=1)
+    assert [segment.first for segment in journal.segments()] == [1, 3, 4, 5]
 
 
 def test_sync_touches_the_disk_only_for_something_new(paths, monkeypatch):

@@ -175,6 +175,7 @@ def test_a_client_that_alone_keeps_its_session_open_is_looked_after(client, monk
 def test_a_session_without_hooks_is_told_once_that_is_certain(tmp_path):
     client = Client(tmp_path, FolderWatch(notify=False), hooked=False)
     client.writes()
+    assert client.step(later=3600 * SECOND) == [], "and then the clock is set back"
     assert client.step() == []
     assert client.step(later=UNHOOKED // 2) == []
     *_, told = client.step(later=2 * UNHOOKED)

@@ -445,3 +445,17 @@ def test_sessions_that_never_come_to_an_end_leave_others_their_turn(tmp_path, mo
                 read[fact.session].append(number)
     assert read[names[-1]]
     assert not any(read[name] for name in names[:-1])
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path):
+    name = "print_tools_agent"
+    lines = lines_of(name, tmp_path)
+    grow(name, tmp_path).until(1 << 62)
+    observers = Observers(roots=roots(tmp_path), key=KEY)
+    played = Played(State())
+    played.now = json.loads(lines[-1])["at"] + 50 * TICK
+    played.take(observers.step(played.now + 10**9 * 3600, played.state))
+    played.take(lines)
+    played.take(observers.step(played.now, played.state))
+    assert played.named("chat")
+    assert played.now < observers.next_due() <= played.now + 10**9

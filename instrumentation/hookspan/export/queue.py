@@ -71,8 +71,9 @@ class QueueExport(ABC, Generic[Row]):
         self._counted, self._queue_total, self._handled = self._cursor, 0, 0
         self._state = "idle" if self._is_on else "off"
         self._failures = self._in_a_row = 0
-        self._last_success = self._complained = 0
+        self._last_success = 0
         self._last_error, self._retry_at, self._told_when = "", 0.0, False
+        self._complained = float("-inf")
         self._not_taken = False  # by its last failure the endpoint takes none of these
         self._proven = False  # this endpoint has accepted something
         self._thread = threading.Thread(target=self._run, name=f"export-{self.signal}", daemon=True)
@@ -328,9 +329,8 @@ class QueueExport(ABC, Generic[Row]):
         self._retry_at = time.monotonic() + answer.delay(self._in_a_row, reply)
         self._failures += 1
         self._state = "holding"
-        now = self._clock()
-        if now - self._complained >= COMPLAINT_PAUSE * 1e9:
-            self._complained = now
+        if time.monotonic() - self._complained >= COMPLAINT_PAUSE:
+            self._complained = time.monotonic()
             extra = {
                 "endpoint": self._settings.shown_of(self.signal),
                 "reason": reply.error,

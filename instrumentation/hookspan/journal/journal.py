@@ -48,7 +48,7 @@ class Journal:
             return self.rotate()
 
     def _began(self, inode: int, now: float) -> float:
-        if self._first_seen[0] != inode:
+        if self._first_seen[0] != inode or self._first_seen[1] > now:
             began = rotation.began(self._paths.current)
             # A time in the future doesn't count: the clock was set back, or another program wrote the line.
             self._first_seen = (inode, now if began is None or began > now else began)

@@ -81,7 +81,7 @@ class Observers:
         Before `next_due` that is what the system has notified of; nothing else is looked at.
         """
         woken, self._woken = self._woken, False
-        if now < self._due:
+        if self._looked <= now < self._due:  # earlier than the last look: the clock was set back
             if not woken and not self._registry.has_news():
                 return []
             return [wire.encode(fact) for fact in self._registry.step(now, state, look=False)]

@@ -97,9 +97,10 @@ class Registry:
         session = state.sessions.get(fact.session)
         if session is None:
             named, since = self._unheard.get(fact.pid, ("", 0))
-            if named != fact.session:
+            if named != fact.session or now < since:  # the clock was set back
                 self._unheard[fact.pid] = fact.session, now
-            if named != fact.session or now < since + UNHOOKED:
+                return []
+            if now < since + UNHOOKED:
                 return []
         elif session.local or (session.ended and fact.pid not in session.clients):
             return []
