@@ -39,7 +39,7 @@ def content(paths: Paths) -> Iterator[ContentDb]:
 def take(content: ContentDb, archive: Archive, session: str, some: list[bytes], last: int = 0) -> File:
     """Some more lines of a session's only file."""
     with content.transaction():
-        file = content.file(content.session(Kept(id=session, last=last)), f"/{session}", "", 1, 1, 1 << 40)
+        file = content.file(content.session(Kept(id=session, last=last)), f"/{session}", "", 1, 1 << 40)
         for line in some:
             archive.add(file, session, line)
         archive.end(file)

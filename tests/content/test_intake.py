@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,3 +131,23 @@ def test_a_transcript_that_can_not_be_read_on_goes_on_later_and_is_mixed_with_no
         (file,) = content.db.execute("SELECT file FROM file WHERE path = ?", (sources[0].path,)).fetchone()
         assert b"".join(archived_lines(content.db, session, file)) == Path(sources[0].path).read_bytes()
     assert found(content) == 601
+
+
+@pytest.mark.parametrize("inode", [1, (1 << 64) - 1])
+@pytest.mark.parametrize("name", [f"rollout-2026-01-01T00-00-00-{SESSIONS[0]}.jsonl", f"{SESSIONS[0]}.jsonl"])
+def test_a_file_is_the_same_after_a_reboot_gave_its_disk_another_number(
+    content: ContentDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, inode: int
+) -> None:
+    now, device, fstat = time.time(), 0, os.fstat
+
+    def other(descriptor: int) -> SimpleNamespace:
+        status = fstat(descriptor)
+        known = {field: getattr(status, field) for field in dir(status) if field.startswith("st_")}
+        return SimpleNamespace(**known | {"st_dev": device, "st_ino": inode})
+
+    sources = transcript(tmp_path / name, now, ["zebra", "gnu"])
+    monkeypatch.setattr(os, "fstat", other)
+    for device in (1, 2):  # noqa: B007 - which `other` gives
+        Intake(content).take(Kept(id=SESSIONS[0]), sources, archive=True, since=0)
+    assert found(content) == 2
+    assert content.db.execute("SELECT count(*), sum(lines) FROM file").fetchone() == (1, 2)

@@ -250,20 +250,24 @@ class ContentDb:
             self.add(key, 0, kept, Row(name=f"session:{kept.id}", at=kept.started, kind="session", text=text))
         return int(key)
 
-    def file(self, session: int, path: str, subagent: str, device: int, inode: int, size: int) -> File:
-        """The file of a session. One that was replaced or cut stays as it was, beside the new one."""
+    def file(self, session: int, path: str, subagent: str, inode: int, size: int) -> File:
+        """The file of a session. One that was replaced or cut stays as it was, beside the new one.
+
+        The column `device` is of former versions: a disk may have another number after each start of the machine.
+        """
+        inode &= schema.INTEGER_MAX
         known = self.db.execute(
-            "SELECT file, indexed, archived, lines, turn, device, inode FROM file "
+            "SELECT file, indexed, archived, lines, turn, inode FROM file "
             "WHERE session = ? AND path = ? AND subagent = ? AND NOT replaced",
             (session, path, subagent),
         ).fetchone()
         if known is not None:
-            if known[5:] == (device, inode) and size >= max(known[1:3]):
+            if known[5] == inode and size >= max(known[1:3]):
                 return File(*known[:5])
             self.db.execute("UPDATE file SET replaced = 1 WHERE file = ?", known[:1])
         key = self.db.execute(
-            "INSERT INTO file (session, path, subagent, device, inode) VALUES (?, ?, ?, ?, ?)",
-            (session, path, subagent, device, inode),
+            "INSERT INTO file (session, path, subagent, device, inode) VALUES (?, ?, ?, 0, ?)",
+            (session, path, subagent, inode),
         ).lastrowid
         assert key is not None  # noqa: S101 - a row was inserted
         return File(key, 0, 0, 0, "")

@@ -145,7 +145,7 @@ class Intake:
 
             def file_of(subagent: str) -> File:
                 if subagent not in files:
-                    files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
+                    files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, INTEGER_MAX)
                 return files[subagent]
 
             taken, record = 0, (start := file_of("").indexed)
@@ -174,9 +174,7 @@ class Intake:
         descriptor = open_regular(source.path)
         try:
             status = os.fstat(descriptor)
-            file = self._content.file(
-                session, source.path, source.subagent, status.st_dev, status.st_ino, status.st_size
-            )
+            file = self._content.file(session, source.path, source.subagent, status.st_ino, status.st_size)
             start = at = min(file.indexed, file.archived) if archive else file.indexed
             if at >= status.st_size:
                 return 0
