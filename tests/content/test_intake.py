@@ -5,6 +5,7 @@ import errno
 import gc
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,3 +152,11 @@ def test_a_file_is_the_same_after_a_reboot_gave_its_disk_another_number(
         Intake(content).take(Kept(id=SESSIONS[0]), sources, archive=True, since=0)
     assert found(content) == 2
     assert content.db.execute("SELECT count(*), sum(lines) FROM file").fetchone() == (1, 2)
+
+
+def test_a_time_that_is_too_far_away_for_nanoseconds_is_none(content: ContentDb, tmp_path: Path) -> None:
+    sources = transcript(tmp_path / f"{SESSIONS[0]}.jsonl", time.time(), ["zebra", "gnu"])
+    path = Path(sources[0].path)
+    path.write_text(re.sub('"timestamp": "[0-9]{4}', '"timestamp": "9999', path.read_text(), count=1))
+    Intake(content).take(Kept(id=SESSIONS[0]), sources, archive=True, since=0)
+    assert found(content) == 2

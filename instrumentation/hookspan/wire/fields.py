@@ -29,6 +29,7 @@ _NUMBER_MAX: Final = 2**53  # whole numbers up to here are exact in JSON, in a f
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_TOO_FAR: Final = 1 << 63  # nanoseconds
 _WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
 _GIVEN_NAME: Final = re.compile(r"\A[^\x00-\x1f\x7f]{1,128}\Z")
 
@@ -106,14 +107,15 @@ def copy(event: Reduced, fields: dict[str, Any], these: Copied) -> None:
 
 
 def timestamp_ns(text: str) -> int:
-    """Unix nanoseconds of an ISO 8601 timestamp; 0 if it is not one."""
+    """Unix nanoseconds of an ISO 8601 timestamp; 0 if it is not one, or of another age than 64 bits can tell."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return 0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND * 1000
+    nanoseconds = (moment - _EPOCH) // _MICROSECOND * 1000
+    return nanoseconds if abs(nanoseconds) < _TOO_FAR else 0
 
 
 def digest(data: bytes, key: bytes) -> str:
