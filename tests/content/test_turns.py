@@ -4,13 +4,14 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from hookspan.agent.ingest import Committed
 from hookspan.agent.keeping import AT_ONCE, BACKLOG_PAUSE, Keeping
 from hookspan.agent.settings import AgentSettings
-from hookspan.content import ContentDb
+from hookspan.content import ContentDb, Intake, Kept
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.ingest import take_in
@@ -56,6 +57,31 @@ def test_all_sessions_have_their_turn_while_events_come_for_each(paths: Paths, r
     finally:
         keeping.loop.stop(60.0)
     keeping.close()
+
+
+def test_a_session_that_can_not_be_taken_in_holds_no_other_up(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+    *others, newest = SESSIONS[:4]
+    take_in(paths, [line(session) for session in (*others, newest)])
+    taken = Intake.take_events
+
+    def take_events(intake: Intake, kept: Kept, *rest: Any) -> bool:
+        if kept.id == newest and broken:
+            raise OverflowError
+        return taken(intake, kept, *rest)
+
+    monkeypatch.setattr(Intake, "take_events", take_events)
+    broken = True
+    with contextlib.closing(Reader(paths)) as reader:
+        keeping = Keeping(paths, AgentSettings(paths, None), reader)
+        keeping.loop.start()
+        try:
+            until(lambda: prompts(paths) == len(others))
+            assert keeping.loop.failures
+            broken = False
+            until(lambda: prompts(paths) == len(others) + 1)
+        finally:
+            keeping.loop.stop(60.0)
+        keeping.close()
 
 
 @pytest.mark.parametrize("behind", [0.0, 3600.0])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from hookspan.agent.ingest import Committed
-from hookspan.agent.loop import Interval, Loop
+from hookspan.agent.loop import FIRST_PAUSE, LAST_PAUSE, Interval, Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.config import Settings
@@ -74,6 +74,7 @@ class Keeping:
         self._lock = threading.Lock()
         self._busy: dict[str, float] = {}  # sessions, with the time (monotonic) of their newest commit
         self._backlog: deque[str] = deque()
+        self._backlog_pause, self._backlog_from = FIRST_PAUSE, 0.0  # after a failure, and when it is over (monotonic)
         self._mode: tuple[bool, bool] = (False, False)  # is content kept, is it archived
         self._pruning = Interval(PRUNE_INTERVAL)
         self._content: ContentDb | None = None
@@ -124,16 +125,15 @@ class Keeping:
             began = time.monotonic()
             rest = self._take(sessions, settings)
             self._later(rest)
-            backlog = self._backlog  # which is another one where damage is met
-            if backlog and not rest and not self._take([backlog[0]], settings):
-                backlog.popleft()
+            if self._has_backlog() and not rest:
+                self._catch_up(settings)
             self._is_new = self._is_new and bool(self._backlog)
             if self._behind() > REST:
                 self.loop.pause(STAND_BACK * (time.monotonic() - began))
-            if rest or self._backlog:
+            if rest or self._has_backlog():
                 self.loop.pause(BACKLOG_PAUSE)
                 return
-        self._wake.wait(ROUND if sessions else IDLE)
+        self._wake.wait(ROUND if sessions or self._backlog else IDLE)
         self._wake.clear()
 
     def stop(self, timeout: float) -> None:
@@ -165,6 +165,25 @@ class Keeping:
             for session in (*sessions[1:], *sessions[:1]):
                 self._busy.pop(session, None)
                 self._busy[session] = now
+
+    def _has_backlog(self) -> bool:
+        return bool(self._backlog) and time.monotonic() >= self._backlog_from
+
+    def _catch_up(self, settings: Settings) -> None:
+        """Take in what there is of the backlog's first session; where that fails, it is tried again behind the others.
+
+        After a pause, since it may be all of them that fail, as on a full disk.
+        """
+        backlog = self._backlog  # which is another one where damage is met
+        rest = self.loop.guarded(lambda: self._take([backlog[0]], settings))
+        if rest is None:
+            backlog.rotate(-1)
+            self._backlog_from = time.monotonic() + self._backlog_pause
+            self._backlog_pause = min(2 * self._backlog_pause, LAST_PAUSE)
+            return
+        self._backlog_pause = FIRST_PAUSE
+        if not rest:
+            backlog.popleft()
 
     def _known(self, settings: Settings) -> list[str]:
         """Sessions whose transcripts may have what is not kept yet, the newest first."""
