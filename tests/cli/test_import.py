@@ -7,7 +7,11 @@ import shutil
 import time
 from pathlib import Path
 
-from hookspan.errors import EXIT_USER
+import pytest
+
+from hookspan.cli.verbs import import_
+from hookspan.config import Settings
+from hookspan.errors import EXIT_USER, UserError
 from hookspan.journal import Tail
 from hookspan.store import Reader, SpanKey
 from tests.agent.ingest import take_in
@@ -201,3 +205,11 @@ def test_what_hooks_record_has_its_room(make_machine, tmp_path):
     assert refused.returncode == EXIT_USER
     assert "hookspan config set journal.bytes" in refused.stderr
     assert sum(one.stat().st_size for one in machine.paths.journal.iterdir() if one.is_file()) < 1_048_576 * 0.6
+
+
+@pytest.mark.parametrize("batch", [import_.BATCH_BYTES, 1])
+def test_a_journal_that_can_not_be_written_is_said_and_no_fault_of_a_transcript(machine: Machine, monkeypatch, batch):
+    monkeypatch.setattr(import_, "BATCH_BYTES", batch)
+    machine.paths.current.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"journal.* can't be written: Is a directory\n\nhint: .*again"):
+        import_.Import(machine.paths, Settings(), dry_run=False).run((put(machine.home, "compact"),), None)

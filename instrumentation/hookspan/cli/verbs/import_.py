@@ -217,7 +217,13 @@ class Import:
                 f"the journal would be more than {SHARE:.0%}, which is kept free for what hooks record",
                 hint="import less with `--since`, or give it more: `hookspan config set journal.bytes '8 GiB'`",
             )
-        self._writer.append(lines)
+        try:
+            self._writer.append(lines)
+        except OSError as error:
+            raise UserError(
+                f"`{self._paths.journal}` can't be written: {error.strerror}",
+                hint="free some space if that is why, then import again: what is imported by then is left as it is",
+            ) from None
         self._since_pause += size
         if self._since_pause >= PACE:
             self._since_pause = 0
