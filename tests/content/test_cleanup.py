@@ -38,6 +38,20 @@ def test_the_first_settings_that_have_it_count(tmp_path: Path, texts: list[str],
     assert cleanup.period(files) == days
 
 
+def test_what_the_client_deletes_at_the_same_time_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    kept, gone = (aged(tmp_path / "shop" / f"{name}.jsonl", 9) for name in ("kept", "gone"))
+    listed = cleanup._entries
+
+    def entries(folder: str) -> list[os.DirEntry[str]]:
+        found = listed(folder)
+        if folder == str(gone.parent):
+            gone.unlink()
+        return found
+
+    monkeypatch.setattr(cleanup, "_entries", entries)
+    assert list(cleanup._transcripts(str(tmp_path))) == [(kept.stat().st_mtime, kept.stat().st_size)]
+
+
 def test_doctor_tells_what_goes_soon_and_what_is_kept(make_machine: Callable[..., Machine]):
     machine = make_machine(settings="[dashboard]\nenabled = false\n")
     projects = machine.home / ".claude" / "projects" / "-home-u-shop"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +254,32 @@ def test_values_of_later_versions_do_no_harm():
     entry = parse(json.dumps(fields(status="waiting", waitingFor="worker request")).encode())
     assert entry is not None
     assert entry.asks == "other"
+
+
+@pytest.mark.parametrize("broken", ["an entry", "the folder"])
+def test_what_can_not_be_looked_at_ends_no_other_client(tmp_path, monkeypatch, broken):
+    """An entry may be deleted while the folder is read, and the agent may be out of descriptors."""
+    client = Client(tmp_path, FolderWatch(notify=False))
+    client.writes()
+    assert client.step()
+    scandir = os.scandir
+
+    class Entry:
+        name, path = "1.json", str(client.folder / "1.json")
+
+        def stat(self, **_: bool) -> os.stat_result:
+            raise FileNotFoundError(self.path)
+
+    @contextlib.contextmanager
+    def other(folder: str) -> Iterator[list[Any]]:
+        if broken == "the folder":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        with scandir(folder) as entries:
+            yield [Entry(), *entries]
+
+    monkeypatch.setattr(os, "scandir", other)
+    assert client.step() == []
+    client.path.unlink()
+    monkeypatch.undo()
+    (told,) = client.step()
+    assert told.gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterable
@@ -148,10 +149,13 @@ class Registry:
             with os.scandir(folder) as files:
                 for file in files:
                     if NAME.match(file.name):
-                        status = file.stat(follow_symlinks=False)
-                        stamps[file.path] = status.st_mtime_ns, status.st_size
-        except OSError:
+                        with contextlib.suppress(FileNotFoundError):  # it was deleted meanwhile
+                            status = file.stat(follow_symlinks=False)
+                            stamps[file.path] = status.st_mtime_ns, status.st_size
+        except (FileNotFoundError, NotADirectoryError):
             pass
+        except OSError:  # what is there nobody knows
+            return
         for path in [path for path in self._seen.keys() | self._entries.keys() if os.path.dirname(path) == folder]:
             if path not in stamps:
                 self._forget(path)

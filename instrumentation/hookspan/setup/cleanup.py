@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -48,8 +49,9 @@ def _transcripts(root: str) -> Iterator[tuple[float, int]]:
         if folder.is_dir(follow_symlinks=False):
             for entry in _entries(folder.path):
                 if entry.name.endswith(".jsonl") and entry.is_file(follow_symlinks=False):
-                    status = entry.stat(follow_symlinks=False)
-                    yield status.st_mtime, status.st_size
+                    with contextlib.suppress(FileNotFoundError):  # the client deletes some
+                        status = entry.stat(follow_symlinks=False)
+                        yield status.st_mtime, status.st_size
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
