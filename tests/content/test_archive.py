@@ -1,6 +1,7 @@
 """The archive gives back what it was given, however that came."""
 
 import contextlib
+import os
 import random
 import zlib
 from collections.abc import Iterator
@@ -8,11 +9,12 @@ from hashlib import blake2b
 
 import pytest
 
-from hookspan.content import ContentDb, Kept, archived_lines
+from hookspan.content import ContentDb, Copies, HookEvents, Kept, Search, archived_lines
 from hookspan.content import archive as module
 from hookspan.content.archive import BLOCK_BYTES, Archive
 from hookspan.content.database import File
 from hookspan.paths import Paths
+from hookspan.store import Reader
 
 SESSION, OTHER = "0b1c2d3e-0000-4000-8000-000000000001", "0b1c2d3e-0000-4000-8000-000000000002"
 HOUR = 3600 * 10**9
@@ -100,3 +102,17 @@ def test_what_a_former_version_has_kept_line_by_line_goes_on(content: ContentDb)
     content.save(file)
     take(content, Archive(content), SESSION, wanted[100:])
     assert [*archived_lines(content.db, SESSION, file.key)] == wanted
+
+
+def test_a_copy_that_can_not_be_made_leaves_no_file_open(content: ContentDb, paths: Paths) -> None:
+    take(content, Archive(content), SESSION, lines(SESSION, 1000))
+    content.db.execute("UPDATE file SET archived = 1")
+    content.db.execute("UPDATE line SET data = x'ff'")
+    with contextlib.closing(Reader(paths)) as reader, contextlib.closing(Search(paths, reader)) as search:
+        copies = Copies(search, HookEvents(paths, reader))
+        opened = []
+        for _ in range(3):
+            with pytest.raises(zlib.error):
+                copies.open(f"/{SESSION}")
+            opened.append(len(os.listdir("/proc/self/fd")))
+    assert opened[-1] <= opened[0]

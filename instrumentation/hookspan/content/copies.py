@@ -118,11 +118,8 @@ class Copies:
 
 def _file_of(lines: Iterable[bytes]) -> int:
     """A descriptor of a file without a name."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("transcript", os.MFD_CLOEXEC)
-    else:
-        with tempfile.TemporaryFile() as unnamed:
-            descriptor = os.dup(unnamed.fileno())
-    for line in lines:
-        os.write(descriptor, line)
-    return descriptor
+    in_memory = getattr(os, "memfd_create", None)
+    with os.fdopen(in_memory("transcript"), "w+b") if in_memory else tempfile.TemporaryFile() as file:
+        file.writelines(lines)
+        file.flush()
+        return os.dup(file.fileno())
