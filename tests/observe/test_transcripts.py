@@ -416,6 +416,7 @@ def both(first: str, second: str, root: Path) -> tuple[Played, list[str]]:
 def test_what_a_step_does_not_come_to_does_not_count_as_read(limit, value, tmp_path, monkeypatch):
     """Of a session with subagents, and of another one that stands in the queue behind it."""
     monkeypatch.setattr(f"hookspan.observe.transcripts.{limit}", value)
+    monkeypatch.setattr("hookspan.observe.transcripts.PATIENCE", TICK)
     played, ids = both("print_parallel_agents", "print_tools_agent", tmp_path / "both")
     for name, session in zip(("print_parallel_agents", "print_tools_agent"), ids, strict=True):
         alone = play(name, tmp_path / name)

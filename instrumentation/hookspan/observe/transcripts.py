@@ -229,12 +229,15 @@ class Transcripts:
         if not since:
             self._waiting_since.pop(session.id, None)
             return []
+        files = list(self._files.get(session.id, {}).values())
+        if not all(file.at_end for file in files):  # it is being read
+            self._waiting_since.pop(session.id, None)
+            return []
         started = self._waiting_since.setdefault(session.id, now)
         if now < since + QUIET:
             return []
-        files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
-        if all(file.at_end and file.is_quiet(read_up_to) for file in files):
+        if all(file.is_quiet(read_up_to) for file in files):
             rest = [fact for file in files for fact in file.end(session.served_by) if not is_before(session, fact)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
