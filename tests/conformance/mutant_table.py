@@ -125,7 +125,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_closed_stdin_is_counted",
         ),
     ],
-    "Beyond 16 MiB the rest is read and discarded": [
+    "A payload over 16 MiB is read to its end": [
         c("the rest stays", {"if (left <= 0)": "if (left <= 0 || payload_bytes > PAYLOAD_MAX)"}, "test_payload"),
         c("the size is that of the cap", {"(long long)payload_bytes);": "(long long)PAYLOAD_MAX);"}, "test_payload"),
         py("the rest stays", {"chunks.clear()": "break"}, "test_payload"),
