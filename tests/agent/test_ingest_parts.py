@@ -8,17 +8,20 @@ from typing import Any, cast
 
 import pytest
 
-from hookspan.agent.ingest import Watermark
+from hookspan.agent.ingest import Ingest, Watermark
 from hookspan.agent.ingest import disk as disks
 from hookspan.agent.ingest.disk import Disk, is_disk
 from hookspan.agent.ingest.keeper import StoreKeeper
 from hookspan.agent.ingest.reader import JournalReader
 from hookspan.agent.ingest.state import SESSIONS_KEPT, FoldState
+from hookspan.agent.key import read_key
 from hookspan.agent.loop import Interval, Loop
-from hookspan.journal import Writer
+from hookspan.agent.settings import AgentSettings
+from hookspan.agent.sockets import Poke
+from hookspan.journal import Writer, segments
 from hookspan.model.state import SessionState
 from hookspan.paths import Paths
-from hookspan.store import StoreDamaged
+from hookspan.store import SpanKey, StoreDamaged
 
 
 @pytest.fixture
@@ -30,6 +33,23 @@ def following(**exporter: Any) -> Watermark:
     watermark = Watermark()
     watermark.follow(cast("Any", SimpleNamespace(**exporter)))
     return watermark
+
+
+@pytest.mark.parametrize("furthest", ["metrics", "spans", "logs"])
+def test_numbers_go_on_behind_what_was_exported_after_store_and_journal_are_lost(paths: Paths, furthest: str):
+    paths.create()
+    key = SpanKey(5000, 3).pack()
+    watermark = following(
+        db=SimpleNamespace(measured=5001 if furthest == "metrics" else 0),
+        protected=key if furthest == "spans" else None,
+        protected_logs=key if furthest == "logs" else None,
+    )
+    poke = Poke(paths.poke_socket)
+    ingest = Ingest(paths, AgentSettings(paths, None), poke, read_key(paths), watermark=watermark)
+    assert ingest.drain(float("inf"))
+    ingest.close()
+    poke.close()
+    assert segments.next_number(paths.journal) == 5001
 
 
 def test_a_full_disk_is_waited_for_and_told(loop: Loop, monkeypatch: pytest.MonkeyPatch):

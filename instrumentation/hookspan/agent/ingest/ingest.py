@@ -179,7 +179,7 @@ class Ingest:
             self._load()
         self._announce()
         if self._whole:  # what gets a number that was exported before would never be
-            exported = SpanKey.unpack(self._watermark.spans or 0).record
+            exported = SpanKey.unpack(max(self._watermark.spans or 0, self._watermark.logs or 0)).record
             self._journal.count_from(max(self._watermark.metrics, exported + 1))
 
     def _load(self) -> None:
