@@ -1,5 +1,6 @@
 """What points say, and when none is sent: sums since a start or since the point before, and series that are idle."""
 
+import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.export import series
+from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
 from hookspan.store import Store
 from tests.export.test_metrics import TOOL, MetricExport, increase
@@ -86,6 +88,29 @@ def test_deltas_add_up_over_failures_and_restarts(metric_export: MetricExport) -
     assert all(before.time == after.start for before, after in pairwise(points))
     first, second = metric_export.points(TOOL)
     assert (first.count, second.count, second.sum, sum(second.buckets)) == (5, 3, 1.5, 3)
+
+
+def test_deltas_that_can_not_be_noted_are_sent_once(
+    metric_export: MetricExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    metric_export.temporality = "delta"
+    exporter = metric_export.start()
+    metric_export.count(5)
+    metric_export.tick()
+    with monkeypatch.context() as patched:
+        patched.setattr(ExportDb, "sent", full)
+        for _ in range(3):
+            metric_export.count(3)
+            metric_export.tick()
+        stats = exporter.stats()["metrics"]
+        assert (stats["state"], stats["failures"]) == ("holding", 3)
+        assert "disk is full" in stats["last_error"]
+    metric_export.start()  # noted as the other one stops
+    metric_export.tick()
+    assert metric_export.values() == [5, 3, 6]
 
 
 def test_another_temporality_counts_nothing_twice(metric_export: MetricExport) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -30,7 +31,7 @@ from opentelemetry.sdk.metrics.export import (
 from hookspan import __version__
 from hookspan.catalogue.metrics import BY_NAME, REPEATED
 from hookspan.catalogue.scopes import SCHEMA_URL, SCOPE
-from hookspan.store import Reader
+from hookspan.store import Reader, StoreDamaged
 
 from . import answer, sender
 from .answer import Answer
@@ -40,7 +41,7 @@ from .exemplars import Exemplars
 from .own import Differences
 from .resource import Resources
 from .sender import Sender
-from .series import temporality
+from .series import Noted, temporality
 from .settings import ExportSettings
 
 CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
@@ -92,6 +93,8 @@ class MetricExport:
         self._not_taken = False  # the endpoint takes no metrics, by its last answer
         self._complete = True  # the last export had every series with its value
         self._record = 0
+        self._noting = threading.Lock()
+        self._unnoted: tuple[str, int, Noted] | None = None  # what the endpoint has of which store, not noted yet
         self._temporality = temporality(settings, reader)
         self._own = Differences()
         self._exemplars = Exemplars(clock())
@@ -148,6 +151,7 @@ class MetricExport:
         with self._lock:
             self._close()
         if self._exporting.acquire(timeout=max(0.0, until - time.monotonic())):
+            self._try_to_note()
             self._exporting.release()
             return True
         return False
@@ -186,13 +190,16 @@ class MetricExport:
             if self._sender is None:
                 self._sender = sender.make(settings, "metrics")
             ready, (resource, agents) = self._sender, self._both
-        record, due = self._points()
+        delta, unnoted = settings.temporality == "delta", self._try_to_note()
+        # What is sent again counts twice where it is added up.
+        record, due = (None, []) if delta and unnoted else self._points()
+        epoch = self._db.epoch
         points = self._exemplars.chosen(due)
         now = self._clock()
         ready.limit(until)
         # The SDK's provider has the resource that it was made with.
         mine = [dataclasses.replace(one, resource=agents) for one in own.resource_metrics]
-        if delta := settings.temporality == "delta":
+        if delta:
             mine = [self._own.of(one) for one in mine]
         kind = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
         done = [
@@ -207,13 +214,17 @@ class MetricExport:
             return MetricExportResult.FAILURE
         self._own.arrived()
         self._exemplars.arrived(points)
+        self._rejected += reply.rejected
         if record is not None:
-            self._db.sent(record, self._temporality.arrived(points, now))
+            self._unnoted = epoch, record, self._temporality.arrived(points, now)
+            unnoted = self._try_to_note()
+        if unnoted:
+            self._failed(Answer(error=f"what was sent can't be noted in export.db: {unnoted}"))
+            return MetricExportResult.FAILURE
         self._complete = record is not None and not any(point.opening for point in points)
         self._record = record or 0
         self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
         self._not_taken = False
-        self._rejected += reply.rejected
         return MetricExportResult.SUCCESS
 
     def _points(self) -> tuple[int | None, list[Point]]:
@@ -267,12 +278,30 @@ class MetricExport:
 
     # --- Inside
 
+    def _note(self) -> None:
+        """Note what the endpoint has, unless the series have begun anew since."""
+        with self._noting:
+            if self._unnoted is not None:
+                epoch, record, noted = self._unnoted
+                if epoch == self._db.epoch:
+                    self._db.sent(record, noted)
+                self._unnoted = None
+
+    def _try_to_note(self) -> str:
+        """Why it can't be noted; empty if it is."""
+        try:
+            self._note()
+        except (sqlite3.Error, OSError, StoreDamaged) as error:
+            return str(error)
+        return ""
+
     def _try_to_attach(self) -> None:
         """Tie `export.db` to the store's sums, at once or when a rebuilt store has caught up with what was exported."""
         snapshot = self._reader.series()
         if snapshot is None:
             return
         if self._db.epoch != snapshot.epoch:
+            self._note()
             if snapshot.record < self._db.measured:
                 return
             self._db.attach(snapshot.epoch, snapshot.series, self._clock())
