@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import time
 
 import pytest
@@ -182,3 +183,25 @@ def test_a_record_is_found_again_wherever_rotation_has_put_it(paths):
         ]
     journal.compact(1, bytes.upper)
     assert records.read(1) == b"1"
+
+
+def test_a_record_is_not_looked_up_by_the_index_of_a_file_that_had_the_same_inode(paths, monkeypatch):
+    """A file system may give a new file the number of one that was deleted: here all have the same."""
+    journal, records, fstat = Journal(paths), Records(paths), os.fstat
+
+    def of_one_inode(descriptor):
+        status = list(fstat(descriptor))
+        status[stat.ST_INO] = 7
+        return os.stat_result(status)
+
+    def read(*numbers):
+        with monkeypatch.context() as patch:  # not while anybody writes
+            patch.setattr(os, "fstat", of_one_inode)
+            return [(records.read(number) or b"")[:3] for number in numbers]
+
+    Writer(paths).append([b"%03d" % number + b"x" * 300 for number in range(1, 201)])
+    assert read(150) == [b"150"]
+    journal.rotate()
+    journal.compact(1, lambda _line: b"")
+    Writer(paths).append([b"%03d" % number + b"y" * 900 for number in range(201, 401)])
+    assert read(230, 350, 400) == [b"230", b"350", b"400"]

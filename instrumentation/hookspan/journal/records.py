@@ -101,7 +101,7 @@ class Records:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
         self._lock = threading.Lock()
-        self._indexes: OrderedDict[tuple[int, int], _Index] = OrderedDict()
+        self._indexes: OrderedDict[tuple[int, int, int], _Index] = OrderedDict()
         self._known: tuple[_Layout | None, int] = (None, 0)
 
     def read(self, number: int, *, packed: bool = True) -> bytes | None:
@@ -157,15 +157,15 @@ class Records:
             opened.callback(file.close)
             if path == self._paths.current and _Layout.of(self._paths) != layout:
                 raise FileNotFoundError(path)  # rotated in the meantime
-            part = _Part(file, first, end, self._index(file))
+            part = _Part(file, first, end, self._index(file, first))
             opened.pop_all()
             return part
 
-    def _index(self, file: File) -> _Index:
+    def _index(self, file: File, first: int) -> _Index:
         if isinstance(file, gzip.GzipFile):
             return _Index()
         status = os.fstat(file.fileno())
-        key = (status.st_dev, status.st_ino)
+        key = (status.st_dev, status.st_ino, first)  # a new file may get the inode of a deleted one
         index = self._indexes.setdefault(key, _Index())
         self._indexes.move_to_end(key)
         if len(self._indexes) > _KEPT:
