@@ -143,6 +143,22 @@ def test_deletion_goes_by_age_then_by_size_and_spares_what_is_unread(paths):
     assert Journal(paths).read_record(6) == b"6"
 
 
+def test_a_segment_of_when_the_clock_was_ahead_is_as_old_as_the_next_one(paths):
+    journal = Journal(paths)
+    now = time.time()
+    for age in (100, -400, 90, -400):
+        Writer(paths).append([b"x"])
+        journal.rotate()
+        os.utime(journal.segments()[-1].path, (now - age * 86400,) * 2)
+    assert [s.first for s in journal.raw_older_than(24, now)] == [1, 2, 3]
+    assert [s.first for s in journal.raw_older_than(24, now + 2 * 86400)] == [
+        1,
+        2,
+        3,
+    ]  # nothing says how old the last is
+    assert [s.first for s in journal.delete_old(days=30, max_bytes=10**9, unread=100, now=now)] == [1, 2, 3]
+
+
 def test_a_reduction_that_makes_two_lines_leaves_the_segment_as_it_was(paths):
     journal = Journal(paths)
     Writer(paths).append([b"a", b"b"])

@@ -122,11 +122,11 @@ class Journal:
 
     def raw_older_than(self, hours: float, now: float | None = None) -> list[Segment]:
         """Finished segments that `compact` is due for: the last append is that long ago."""
-        before = (time.time() if now is None else now) - hours * 3600
+        now = time.time() if now is None else now
         return [
             segment
-            for segment in segments.finished(self._paths.journal)
-            if segment.size and not segment.compressed and segment.modified < before
+            for segment, appended in segments.dated(self._paths.journal, now)
+            if segment.size and not segment.compressed and appended < now - hours * 3600
         ]
 
     def compact(self, segment: Segment | int, reduce: Callable[[bytes], bytes]) -> Segment | None:

@@ -38,12 +38,12 @@ def old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> I
     the numbering, comes with the number at which it continues; a mark doesn't.
     """
     before = now - days * 86400
-    finished = list(segments.finished(paths.journal))
+    finished = segments.dated(paths.journal, now)
     total = size(paths)
-    for place, segment in enumerate(finished):
+    for place, (segment, appended) in enumerate(finished):
         last = place == len(finished) - 1
-        after = segments.end(segment) if last else finished[place + 1].first
-        if after > unread or (segment.modified >= before and total <= max_bytes):
+        after = segments.end(segment) if last else finished[place + 1][0].first
+        if after > unread or (appended >= before and total <= max_bytes):
             return
         total -= segment.size
         yield segment, after if last else None

@@ -77,6 +77,20 @@ def finished(folder: Path, after: int = 0) -> Iterator[Segment]:
                 break
 
 
+def dated(folder: Path, now: float) -> list[tuple[Segment, float]]:
+    """The finished segments and marks, oldest first, and when each was last appended to.
+
+    A time in the future, of when the clock was ahead, counts as that of the next one; of the last one, as now.
+    """
+    found: list[tuple[Segment, float]] = []
+    at = now
+    for segment in reversed(list(finished(folder))):
+        if segment.modified <= now:
+            at = segment.modified
+        found.append((segment, at))
+    return found[::-1]
+
+
 def open_segment(path: Path) -> File:
     """Open for reading, uncompressed bytes, unbuffered: readers ask for a chunk at a time. Raises OSError."""
     return gzip.GzipFile(path, "rb") if path.suffix == ".gz" else io.FileIO(path, "rb", opener=_no_follow)
