@@ -14,7 +14,7 @@ from hookspan.cli.verbs import forget
 from hookspan.store import Receipts
 from hookspan.store.receipts import together
 
-from .worked import Machine
+from .worked import DAY, Machine
 
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
@@ -52,6 +52,45 @@ def test_work_goes_into_the_next_commit_and_the_rest_into_none(machine: Machine)
     none = together(receipts.none.values())
     assert (none.cost.nano, none.cost.unseen_nano) == (530, 500)
     lawful(machine, receipts)
+
+
+def test_a_commit_with_a_date_in_the_future_takes_no_later_work(machine: Machine):
+    machine.call(1, machine.shop, 1)
+    now = machine.now
+    machine.pass_time(365 * DAY)
+    machine.commit_a_file(machine.shop)
+    machine.now = now
+    machine.pass_time()
+    machine.observe()
+    costs = {}
+    for nano in (20, 300):
+        machine.call(1, machine.shop, nano)
+        machine.use(1, "Edit", tree=machine.shop)
+        machine.pass_time()
+        costs[machine.commit_a_file(machine.shop)] = nano
+        machine.pass_time()
+        machine.observe()
+    machine.end()
+    receipts = machine.receipts()
+    found = by_commit(receipts)
+    assert {sha: found[sha] // 10 * 10 for sha in costs} == costs
+    lawful(machine, receipts)
+
+
+def test_moves_are_told_in_the_order_in_which_they_came_whatever_their_dates(machine: Machine):
+    machine.call(1, machine.shop, 1)
+    now = machine.now
+    machine.pass_time(365 * DAY)
+    ahead = machine.commit_a_file(machine.shop)
+    machine.now = now
+    made = [ahead]
+    for _ in range(2):
+        machine.pass_time()
+        made.append(machine.commit_a_file(machine.shop))
+    machine.pass_time()
+    trees = machine.state.world.trees
+    told = machine.heads.step(machine.now, trees)
+    assert [fact.new for fact in told] == made
 
 
 def test_what_a_session_alone_committed_is_forgotten_with_it(machine: Machine):

@@ -206,7 +206,7 @@ class Machine:
 
     def observe(self) -> None:
         """The observer looks at the logs."""
-        for fact in self.heads.step(self.state.world.trees):
+        for fact in self.heads.step(self.now, self.state.world.trees):
             self._record(fact)
 
     def end(self, hidden: int = 0) -> None:

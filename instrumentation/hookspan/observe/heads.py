@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from hookspan.model.state import WorkTree, bound
@@ -30,6 +30,8 @@ TREES_MAX: Final = 256
 KEPT: Final = 512
 LATER: Final = 3600
 """Seconds after git has noted the time until a commit is written: its hooks may take that long, and its editor."""
+AHEAD: Final = 60
+"""Seconds that a commit may be made after a look began; one later than that has a date in the future."""
 _LINE: Final = re.compile(
     rb"(?P<old>[0-9a-f]{40,64}) (?P<new>[0-9a-f]{40,64}) [^\t]{0,1000}> (?P<at>\d{1,12}) [+-]\d{4}\t(?P<what>.{0,500})"
 )
@@ -84,15 +86,23 @@ class Heads:
         self._seen: dict[str, tuple[int, int, int]] = {}
         self._listed: tuple[float, object, list[_Log]] = 0.0, None, []
 
-    def step(self, trees: Mapping[str, WorkTree]) -> list[HeadMoved]:
-        """What is new in the logs; `trees` has what is known already."""
-        found: list[HeadMoved] = []
+    def step(self, now: int, trees: Mapping[str, WorkTree]) -> list[HeadMoved]:
+        """What is new in the logs at `now` (Unix ns); `trees` has what is known already.
+
+        By time, but those of one log as they came: git takes a commit's date from whoever sets it.
+        """
+        found: list[tuple[int, HeadMoved]] = []
         for log in self._logs(trees):
             known = trees.get(log.tree)
-            found += self._read(log, WorkTree(since=log.since, newest=known.newest if known else ""))
+            latest = 0
+            for fact in self._read(log, WorkTree(since=log.since, newest=known.newest if known else "")):
+                if fact.at > now + AHEAD * NANO:  # it would take all the work until then
+                    fact.at = now
+                latest = max(latest, fact.at)
+                found.append((latest, fact))
         bound(self._seen, KEPT)
-        found.sort(key=attrgetter("at"))
-        return found
+        found.sort(key=itemgetter(0))
+        return [fact for _, fact in found]
 
     def _logs(self, trees: Mapping[str, WorkTree]) -> list[_Log]:
         looked_at, of, logs = self._listed

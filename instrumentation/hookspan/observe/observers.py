@@ -91,7 +91,7 @@ class Observers:
         facts += self._transcripts.step(now, sessions, self._processes.is_alive)
         facts += self._processes.step(now, sessions)
         facts += timers.step(now, sessions, self._idle)
-        facts += self._heads.step(state.world.trees)
+        facts += self._heads.step(now, state.world.trees)
         busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)
         self._newest = facts
