@@ -62,7 +62,7 @@ def asked_about(*commands: str, allowed: tuple[str, ...] = ()) -> tuple[SessionS
     session = SessionState(id="s", first=now, opened=now, start=now, started=True, pid=os.getpid(), last=now)
     lines = {}
     for number, command in enumerate((*commands, *allowed), 1):
-        at = now - (60 - number) * SECOND
+        at = now - (60 - number) * SECOND // 100  # no other child of this process is as young
         session.calls[command] = ToolCall(id=command, tool="Bash", at=at, record=number)
         if command in commands:
             session.waits.append(Wait(at=at, tool="Bash", tool_use_id=command))
