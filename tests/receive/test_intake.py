@@ -80,14 +80,19 @@ def make_agent(tmp_path: Path) -> Iterator[Callable[[Journal], Agent]]:
     agents[-1].stop()
 
 
+def with_two_that_wait(agent: Agent) -> Agent:
+    """An agent that has spans of a program, and does not know the call yet that ran it."""
+    agent.receives(suite(span(3, 2), span(2, 1)))
+    until(lambda: agent.taker.stats()["waiting"] == 2)
+    return agent
+
+
 def test_what_the_journal_refuses_is_written_once_it_takes_it_again(
     make_agent: Callable[[Journal], Agent], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "TRY_AGAIN", 0.01)
     journal = Journal()
-    agent = make_agent(journal)
-    agent.receives(suite(span(3, 2), span(2, 1)))
-    until(lambda: agent.taker.stats()["waiting"] == 2)
+    agent = with_two_that_wait(make_agent(journal))
     journal.refuses = 3
     agent.receives(client(execution(1)))
     until(lambda: agent.intake.left == 0)
@@ -100,9 +105,7 @@ def test_what_the_journal_refuses_is_written_once_it_takes_it_again(
 
 def test_what_the_journal_refuses_until_the_end_is_written_by_the_next_agent(make_agent: Callable[[Journal], Agent]):
     journal = Journal()
-    agent = make_agent(journal)
-    agent.receives(suite(span(3, 2), span(2, 1)))
-    until(lambda: agent.taker.stats()["waiting"] == 2)
+    agent = with_two_that_wait(make_agent(journal))
     journal.refuses = 1
     agent.receives(client(execution(1)))
     until(lambda: agent.intake.failures)
