@@ -1,6 +1,7 @@
 """What the agent does with lines, disks and stores that are not as they should be: a fault each, seen from outside."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -15,14 +16,16 @@ from hookspan.agent.ingest import Ingest, upkeep
 from hookspan.agent.key import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
-from hookspan.journal import Journal
+from hookspan.journal import Journal, Segment, compaction
 from hookspan.store import Reader, retention
+from tests import late
 from tests.journal.set_aside import counts
 from tests.journal.test_numbers import KilledError, killed
 from tests.otlp_sink import Sink
 from tests.waiting import until
 
 from .machine import Machine, append, event, launch, ready, small_session
+from .test_late import Told
 
 # Raises in the fold on every event of a session called `poison`, after changing the state: as a bug would.
 FOLD_RAISES = """
@@ -56,6 +59,17 @@ reading.decode = decode
 SHRINKS_SOON = """
 import hookspan.agent.ingest.upkeep as upkeep
 upkeep.LONG_BACKLOG = 3
+"""
+REFUSES_ONCE = """
+import errno
+from hookspan.journal import Writer
+true_append, left = Writer.append, [True]
+def append(self, lines):
+    if left and any(b'"model_call"' in line for line in lines):
+        left.pop()
+        raise OSError(errno.EMFILE, "hunter2")
+    true_append(self, lines)
+Writer.append = append
 """
 LISTENER_RAISES = """
 import hookspan.agent.exports as exports
@@ -192,6 +206,23 @@ def test_what_relays_lost_is_counted_once(machine: Machine):
     assert dropped(machine) == {"relay/cap": 3}
 
 
+def test_what_a_transcript_tells_is_written_again_when_the_journal_refused_it(machine: Machine, tmp_path: Path):
+    launch(machine, "--stay", fault=REFUSES_ONCE)
+    ready(machine)
+    session = Told(machine, tmp_path)
+    session.hook("SessionStart", source="startup")
+    session.hook("UserPromptSubmit", prompt="go")
+    for kind in ("user", "assistant", "user"):  # a call is told when there is a line behind it
+        session.say(kind, "main")
+    until(lambda: machine.status()["ingest"]["failures"], "it was refused")
+    for kind in ("assistant", "user"):
+        session.say(kind, "main")
+    until(lambda: b'"model_call"' in machine.paths.current.read_bytes())
+    session.hook("Stop")
+    until(lambda: [span["name"] for span in late.store(machine.paths)[0].values()].count("chat m") == 2)
+    assert machine.status()["ingest"]["failures"] == 1
+
+
 def test_strays_are_taken_in(machine: Machine):
     machine.up()
     with machine.paths.current.open("ab") as file:
@@ -279,6 +310,37 @@ def test_what_a_kill_left_of_compaction_stays_no_longer_than_raw_content(
     ingest.upkeep.step()
     assert list(machine.paths.journal.glob(f"{1:020}*")) == [packed]
     assert packed.read_bytes() == content
+    ingest.close()
+    poke.close()
+
+
+def test_a_segment_that_can_not_be_reduced_keeps_none_of_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    machine = Machine(tmp_path).install()
+    poke = Poke(machine.paths.poke_socket)
+    ingest = Ingest(machine.paths, AgentSettings(machine.paths, None), poke, read_key(machine.paths))
+    monkeypatch.setattr(ingest.upkeep.loop, "pause", lambda _: None)
+    first, days = 1, (90, 2, 2, 2)  # by the settings 90 days are too many
+    for age in days:
+        append(machine, *small_session())
+        assert Journal(machine.paths).rotate()
+        os.utime(machine.paths.journal / f"{first:020}.jsonl", (0, time.time() - age * 86_400))
+        first += 6
+    assert ingest.drain(float("inf"))
+    (old := machine.paths.state / "store.db.v3").write_bytes(b"x")
+    os.utime(old, (0, 0))
+    true = compaction.compact
+
+    def compact(segment: Segment, reduce: Callable[[bytes], bytes]) -> Segment:
+        if segment.first == 7:
+            raise OSError(errno.EACCES, "hunter2")
+        return true(segment, reduce)
+
+    monkeypatch.setattr(compaction, "compact", compact)
+    ingest.upkeep.step()
+    left = [segment.path.name for segment in Journal(machine.paths).segments() if not segment.current]
+    assert left == [f"{7:020}.jsonl", f"{13:020}.jsonl.gz", f"{19:020}.jsonl.gz"]
+    assert not old.exists()
+    assert ingest.upkeep.loop.failures == 1
     ingest.close()
     poke.close()
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hookspan.agent import PROTOCOL, sockets
 from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held
+from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
@@ -282,6 +284,24 @@ def test_a_bad_settings_file_keeps_the_last_good_ones(make_machine: Callable[...
     ready(machine)
     assert machine.status()["settings"]["monitor.interval"]["value"] == 9
     assert machine.cli("restart").returncode == 1, "who is at the terminal is told"
+
+
+def test_who_can_not_follow_a_setting_yet_does_so_later_and_keeps_nobody_else(machine: Machine, caplog):
+    settings = AgentSettings(machine.paths, None)
+    told: list[str] = []
+
+    def locked() -> None:
+        told.append("locked")
+        if told.count("locked") < 4:
+            raise sqlite3.OperationalError("database is locked")
+
+    settings.subscribers += [locked, lambda: told.append("other")]
+    machine.paths.config.write_text("[monitor]\ninterval = 9\n")
+    settings.reload()
+    for _ in range(5):
+        settings.tell()
+    assert told == ["locked", "other", "locked", "locked", "locked"]
+    assert len(caplog.records) == 1
 
 
 def test_an_idle_agent_leaves_and_one_with_an_open_session_stays(make_machine: Callable[..., Machine]):

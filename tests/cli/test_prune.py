@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from hookspan.clients.decode import decode
-from hookspan.errors import EXIT_INTERRUPTED
+from hookspan.errors import EXIT_INTERRUPTED, EXIT_USER
 from hookspan.journal import Journal, Tail, Writer
 from hookspan.store import Reader, SpanKey
 from hookspan.wire import encode
@@ -112,6 +112,32 @@ def test_what_is_past_its_days_goes_and_the_rest_stays(old: Machine):
     assert old.counts().events == 28 + 6
     assert "deleted" in old.cli("prune").stdout
     assert old.status()["agent"]["stay"], "an agent that was to stay runs again"
+
+
+REFUSES = """
+import errno, sys
+from hookspan.journal import compaction
+def compact(segment, reduce):
+    raise OSError(errno.ENOSPC, "No space left on device")
+compaction.compact = compact
+from hookspan.cli.main import main
+sys.argv[1:] = ["prune", "--json"]
+main()
+"""
+
+
+def test_a_segment_that_can_not_be_reduced_keeps_none_of_the_rest(old: Machine):
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", REFUSES], env=old.env, check=False, capture_output=True, text=True
+    )
+    found = json.loads(done.stdout)
+    assert done.returncode == EXIT_USER
+    name = f"{15:020}.jsonl"
+    assert f"could not be reduced: {name}: No space left on device" in done.stderr
+    assert (found["journal"]["reduced"], found["journal"]["failed"][0][: len(name)]) == (0, name)
+    assert found["quarantine"]["bytes"] == 1000
+    assert len(found["copies"]["files"]) == 2
+    assert old.json("prune")["journal"]["failed"] == []
 
 
 def test_what_waits_for_an_endpoint_stays_and_so_does_what_is_unread(make_machine: Callable[..., Machine]):

@@ -109,6 +109,10 @@ def test_a_flood_of_foreign_lines_does_not_fill_the_disk(paths, monkeypatch):
     for number in range(1, 101):
         journal.quarantine(number, b"x" * 1000, "not_json")
     assert 5000 <= journal.size() < 7000
+    assert journal.delete_quarantined(hours=0, now=time.time() + 60)
+    assert journal.size() == 0
+    journal.quarantine(101, b"x" * 1000, "not_json")
+    assert counts(paths) == {"not_json": 1}
 
 
 def test_drops_are_read_as_the_relay_counts_them(paths):

@@ -197,7 +197,7 @@ def read_all(tail: Tail, max_lines: int = 500) -> list[Line]:
         return [line for lines in iter(lambda: tail.read(max_lines), []) for line in lines]
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     """Stands for SIGKILL: nothing after it runs."""
 
 

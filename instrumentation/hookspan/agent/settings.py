@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan import atomic, config
-from hookspan.agent import launch
+from hookspan.agent import launch, log
 from hookspan.config import Layer, Settings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -53,6 +53,8 @@ class AgentSettings:
         self._due = float("inf")  # monotonic seconds: when the files are read (again)
         self._held = False  # a file is being changed
         self._untold = threading.Event()  # subscribers go by settings that are no longer in force
+        self._telling = threading.Lock()
+        self._waiting: dict[Callable[[], None], str] = {}  # subscribers to be called, and how that failed before
         self._changed: Callable[[], None] = lambda: None
         self.subscribers: list[Callable[[], None]] = []
         self.now = Settings()
@@ -86,11 +88,23 @@ class AgentSettings:
             return self.problem is None
 
     def tell(self) -> None:
-        """Call the subscribers if other settings are in force than they know: they have locks of their own."""
-        if self._untold.is_set():
-            self._untold.clear()
-            for subscriber in self.subscribers:
-                subscriber()
+        """Call the subscribers if other settings are in force than they know: they have locks of their own.
+
+        One that fails, as where a database is locked, is called again the next time.
+        """
+        with self._telling:
+            if self._untold.is_set():
+                self._untold.clear()
+                self._waiting = dict.fromkeys(self.subscribers, "")
+            for subscriber, before in list(self._waiting.items()):
+                try:
+                    subscriber()
+                except Exception as error:
+                    self._waiting[subscriber] = log.describe(error)
+                    if self._waiting[subscriber] != before:
+                        _logger.exception("a changed setting can't be followed yet")
+                else:
+                    del self._waiting[subscriber]
 
     def report(self) -> dict[str, Any]:
         """Every setting with its value and where it comes from; secrets as whether they are set."""

@@ -44,11 +44,13 @@ class Quarantine:
         if self._seen is None:
             entries = list(_entries(self._folder))
             self._seen = {(entry.record, entry.reason) for entry in entries}
-            self._size = sum(path.stat().st_size for path in self._folder.glob(FILES))
+            self._size = _size(self._folder)
         if number:
             if (number, reason) in self._seen:
                 return False
             self._seen.add((number, reason))
+        if self._size >= CAP:
+            self._size = _size(self._folder)  # old files may have been deleted
         if self._size >= CAP:
             return True
         now = time.time_ns()
@@ -86,6 +88,14 @@ def delete_old(paths: Paths, before: float) -> int:
         path.unlink(missing_ok=True)
         freed += size
     return freed
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.glob(FILES):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _entries(folder: Path) -> list[Entry]:

@@ -19,7 +19,8 @@ FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
 _SQLITE: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
-_SYSTEM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SYSTEM: Final = _FULL | {errno.EIO, errno.EROFS}
 
 _logger = logging.getLogger(__name__)
 
@@ -62,3 +63,8 @@ def is_disk(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE
     return isinstance(error, OSError) and error.errno in _SYSTEM
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a file could not be written for want of room."""
+    return isinstance(error, OSError) and error.errno in _FULL

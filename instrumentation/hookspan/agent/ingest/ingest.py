@@ -115,6 +115,7 @@ class Ingest:
         self._files = Interval(FILES_INTERVAL)
         self._stale = False  # state or reader are ahead of the last commit
         self._singly = 0  # so many lines go one by one, to find the one that can't be committed
+        self._unwritten: list[bytes] = []  # what observers found; they tell it once
         self._whole = False  # the store was empty when it was opened: the journal is read from its beginning
 
     # --- the loop
@@ -282,11 +283,13 @@ class Ingest:
 
     def _observe(self) -> float:
         """Facts that observers found go to the journal; returns when they want to look again (seconds from now)."""
-        self.state.complete()
-        lines = self._observing.lines(self.state.now)
-        lines += map(encode, self._fold.opted_out_folders())
-        if lines:
-            self._disk.patiently(lambda: self._writer.append(lines))
+        if not self._unwritten:
+            self.state.complete()
+            self._unwritten += self._observing.lines(self.state.now)
+            self._unwritten += map(encode, self._fold.opted_out_folders())
+        if self._unwritten:
+            self._disk.patiently(lambda: self._writer.append(self._unwritten))
+            self._unwritten = []
             return 0.0
         return min(self._poll(), self._observing.wait())
 

@@ -10,10 +10,12 @@ import contextlib
 import ctypes
 import gc
 import logging
+import sys
 import time
 from typing import Final
 
 from hookspan.agent import copies
+from hookspan.agent.ingest.disk import is_full
 from hookspan.agent.ingest.keeper import StoreKeeper
 from hookspan.agent.ingest.progress import Progress
 from hookspan.agent.ingest.state import FoldState
@@ -21,7 +23,7 @@ from hookspan.agent.ingest.watermark import Watermark
 from hookspan.agent.loop import Interval, Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.clients.decode import decode
-from hookspan.journal import Journal
+from hookspan.journal import Journal, Segment
 from hookspan.opted_out import OptedOut, projects_in
 from hookspan.paths import Paths
 from hookspan.store import Reader, Retention
@@ -135,11 +137,28 @@ class Upkeep:
     # --- the thread of its own
 
     def step(self) -> None:
-        """Wait, then reduce and pack old segments and delete the oldest."""
+        """Wait, then delete the oldest segments, and reduce and pack old ones; what fails keeps none of the rest."""
         self.loop.pause(self._pause)
         self._pause = INTERVAL
-        keep = self._settings.now.journal
-        self._journal.delete_leftovers()
+        keep, guarded = self._settings.now.journal, self.loop.guarded
+        guarded(self._journal.delete_leftovers)
+        # What is too old needn't be reduced first; what is too large then may be small enough afterwards.
+        guarded(lambda: self._delete_old(keep.days, sys.maxsize))
+        guarded(lambda: self._reduce_old(keep.raw_hours))
+        guarded(lambda: self._journal.delete_quarantined(keep.raw_hours))
+        guarded(lambda: self._delete_old(keep.days, keep.bytes))
+        guarded(lambda: self._delete_copies(keep.days))
+
+    def _delete_old(self, days: float, most: int) -> None:
+        # What is not in the store yet is not deleted.
+        for segment in self._journal.delete_old(days, most, self._progress.next_record()):
+            _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
+
+    def _delete_copies(self, days: float) -> None:
+        for path, size in copies.delete_old(self._paths, time.time() - days * 86400):
+            _logger.info("copy deleted", extra={"path": str(path), "bytes": size})
+
+    def _reduce_old(self, hours: float) -> None:
         with contextlib.closing(Reader(self._paths)) as reader:
             known = projects_in(reader)
             self._opted_out = OptedOut(
@@ -147,19 +166,23 @@ class Upkeep:
                 self._state.repositories(),
                 project_of=lambda session: known(session) or "",
             )
-            for segment in self._journal.raw_older_than(keep.raw_hours):
+            for segment in self._journal.raw_older_than(hours):
                 if self.loop.stopping:
                     return
-                packed = self._journal.compact(segment, self._reduce)
-                if packed is not None:
-                    about = {"segment": segment.first, "bytes": segment.size, "now": packed.size}
-                    _logger.info("segment reduced", extra=about)
-        self._journal.delete_quarantined(keep.raw_hours)
-        # What is not in the store yet is not deleted.
-        for segment in self._journal.delete_old(keep.days, keep.bytes, self._progress.next_record()):
-            _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
-        for path, size in copies.delete_old(self._paths, time.time() - keep.days * 86400):
-            _logger.info("copy deleted", extra={"path": str(path), "bytes": size})
+                try:
+                    self._compact(segment)
+                except InterruptedError:
+                    return
+                except Exception as error:
+                    if is_full(error):
+                        raise
+                    self.loop.failed(error)  # it stays as it is; the next one may be all right
+
+    def _compact(self, segment: Segment) -> None:
+        packed = self._journal.compact(segment, self._reduce)
+        if packed is not None:
+            about = {"segment": segment.first, "bytes": segment.size, "now": packed.size}
+            _logger.info("segment reduced", extra=about)
 
     def _reduce(self, line: bytes) -> bytes:
         if self.loop.stopping:

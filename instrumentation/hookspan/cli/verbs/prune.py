@@ -42,8 +42,11 @@ def prune(dry_run: bool, as_json: bool) -> None:
             outcome = run(paths, progress=may_draw(sys.stderr) and not as_json)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **outcome}))
-        return
-    click.echo("\n".join(lines(outcome, "to be" if dry_run else "")))
+    else:
+        click.echo("\n".join(lines(outcome, "to be" if dry_run else "")))
+    if failed := outcome["journal"]["failed"]:
+        hint = "they stay as they are, all else was done; run it again when that is mended"
+        raise UserError(f"{counted(len(failed), 'segments')} could not be reduced: {'; '.join(failed)}", hint=hint)
 
 
 def lines(outcome: dict[str, Any], to_be: str) -> Iterator[str]:
@@ -85,6 +88,7 @@ def plan(paths: Paths) -> dict[str, Any]:
     return {
         "journal": {
             "reduced": len(reduced),
+            "failed": [],
             "deleted": len(deleted),
             "bytes": sum(segment.size for segment in deleted),
         },
@@ -107,13 +111,14 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
     deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
     raw = journal.raw_older_than(keep.journal.raw_hours)
-    saved = _reduce(paths, raw, keep, progress=progress)
+    saved, failed = _reduce(paths, raw, keep, progress=progress)
     quarantined = journal.delete_quarantined(keep.journal.raw_hours)
     deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
     aside = copies.delete_old(paths, time.time() - keep.journal.days * 86400)
     return {
         "journal": {
-            "reduced": len(raw),
+            "reduced": len(raw) - len(failed),
+            "failed": failed,
             "deleted": len(deleted),
             "bytes": saved + sum(segment.size for segment in deleted),
         },
@@ -124,8 +129,8 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     }
 
 
-def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
-    """Reduce and pack segments; the bytes that this saved."""
+def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> tuple[int, list[str]]:
+    """Reduce and pack segments; the bytes that this saved, and what could not be reduced for which reason."""
     from hookspan.agent.ingest.upkeep import reduced
     from hookspan.agent.key import read_key
     from hookspan.journal import Journal
@@ -135,14 +140,17 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     known = projects_in(Reader(paths))
     opted_out = OptedOut(keep.projects, _repositories(paths), project_of=lambda session: known(session) or "")
     reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
-    journal, saved = Journal(paths), 0
+    journal, saved, failed = Journal(paths), 0, []
     total = sum(segment.size for segment in raw)
     with click.progressbar(length=total, label="Reducing old events", file=sys.stderr, hidden=not progress) as bar:
         for segment in raw:
-            packed = journal.compact(segment, reduce)
-            saved += segment.size - (packed.size if packed is not None else segment.size)
+            try:
+                packed = journal.compact(segment, reduce)
+                saved += segment.size - (packed.size if packed is not None else segment.size)
+            except OSError as error:
+                failed.append(f"{segment.path.name}: {error.strerror or error}")
             bar.update(segment.size)
-    return saved
+    return saved, failed
 
 
 def _repositories(paths: Paths) -> dict[str, Any]:
