@@ -134,18 +134,18 @@ class Stand:
             os.kill(pid, 15)
             until(lambda: not is_held(self.machine.paths.agent_lock))
 
-    def status(self, *, says: str) -> str:
-        """What `hookspan status` prints (asked in this process), which in time holds the words."""
+    def status(self, *, says: str, without: tuple[str, ...] = ()) -> str:
+        """What `hookspan status` prints (asked in this process), which in time holds the words and none of those."""
         said = ""
 
         def is_said() -> bool:
             nonlocal said
             said = click.unstyle("\n".join(status.lines(status.gather(self.machine.paths))))
-            return says in said
+            return says in said and not any(words in said for words in without)
 
         end = time.monotonic() + PATIENCE
         while not is_said():
-            assert time.monotonic() < end, f"status does not say {says!r}:\n{said}"
+            assert time.monotonic() < end, f"status does not say {says!r} without any of {without}:\n{said}"
             time.sleep(0.2)
         self.said.add(says)
         return said
@@ -198,8 +198,7 @@ class Stand:
 
     def well(self) -> None:
         """`status` says that all is in order again, and how much was lost."""
-        said = self.status(says=WELL)
-        assert not [words for words in TROUBLE if words in said], said
+        self.status(says=WELL, without=TROUBLE)
         found = until(lambda: (told := status_of(self.machine.paths))["answered"] and told)
         assert found["agent"]["state"] == "running"
         assert found["journal"]["strays"] == 0
