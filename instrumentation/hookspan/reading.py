@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -34,15 +35,29 @@ def open_regular(path: str) -> int:
 def read_small(path: str, limit: int = 65536) -> bytes:
     """The first `limit` bytes of a regular file of ours, or nothing."""
     try:
-        descriptor = open_regular(path)
+        return read_start(path, limit)
     except (OSError, RefusedError, ValueError):
         return b""
+
+
+def read_start(path: str, limit: int = 65536) -> bytes:
+    """The first `limit` bytes of a regular file of ours.
+
+    Raises:
+        RefusedError: It is something else, or somebody else's.
+        OSError: It can't be read.
+        ValueError: The path holds a NUL.
+    """
+    descriptor = open_regular(path)
     try:
         return os.read(descriptor, limit)
-    except OSError:
-        return b""
     finally:
         os.close(descriptor)
+
+
+def is_at_limit(error: Exception) -> bool:
+    """Whether a file could not be opened since too many are open: what is in it nobody knows until that is over."""
+    return isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}
 
 
 def read_lines(path: str, *, chunk: int = CHUNK, longest: int = MAX_LINE) -> Iterator[bytes | int]:

@@ -213,3 +213,12 @@ def test_a_journal_that_can_not_be_written_is_said_and_no_fault_of_a_transcript(
     machine.paths.current.mkdir(parents=True)
     with pytest.raises(UserError, match=r"journal.* can't be written: Is a directory\n\nhint: .*again"):
         import_.Import(machine.paths, Settings(), dry_run=False).run((put(machine.home, "compact"),), None)
+
+
+def test_an_agent_that_can_not_write_is_not_waited_for(machine: Machine, monkeypatch):
+    """The disk may have room for the journal, but not for what becomes of it."""
+    ingest = {"caught_up": False, "hold": {"reason": "OSError: No space left on device", "since": 0.0}}
+    monkeypatch.setattr(import_, "PACE", 1)
+    monkeypatch.setattr(import_.Client, "request", lambda *_: {"ingest": ingest})
+    with pytest.raises(UserError, match="the agent can't write: OSError: No space left"):
+        import_.Import(machine.paths, Settings(), dry_run=False).run((put(machine.home, "compact"),), None)

@@ -283,3 +283,19 @@ def test_what_can_not_be_looked_at_ends_no_other_client(tmp_path, monkeypatch, b
     monkeypatch.undo()
     (told,) = client.step()
     assert told.gone
+
+
+def test_an_entry_that_can_not_be_opened_for_now_is_read_later(client, monkeypatch):
+    """As where the agent has as many files open as it may."""
+    client.writes()
+    assert client.step()
+    client.writes(status="idle", statusUpdatedAt=(client.now + SECOND) // MS)
+
+    def no_descriptor(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_descriptor)
+        assert client.step() == []
+    (told,) = client.step()
+    assert told.status == "idle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -20,8 +21,9 @@ from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
+from hookspan.observe.processes import Processes
 from hookspan.observe.transcripts import Transcripts
-from hookspan.wire.facts import AgentMeta, ModelCall, QueuedPrompt, TranscriptRead
+from hookspan.wire.facts import AgentMeta, ModelCall, Overdue, QueuedPrompt, TranscriptRead
 from hookspan.wire.fields import timestamp_ns
 from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late, roots
 
@@ -460,3 +462,41 @@ def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path):
     played.take(observers.step(played.now, played.state))
     assert played.named("chat")
     assert played.now < observers.next_due() <= played.now + 10**9
+
+
+def test_what_was_read_is_told_though_another_observer_failed(tmp_path, monkeypatch):
+    name = "print_tools_agent"
+    lines = lines_of(name, tmp_path)
+    grow(name, tmp_path).until(1 << 62)
+    observers = Observers(roots=roots(tmp_path), key=KEY)
+    played = Played(State())
+    played.take(lines)
+    played.now = json.loads(lines[-1])["at"] + 50 * TICK
+
+    def no_descriptor(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Processes, "step", no_descriptor)
+        with pytest.raises(OSError, match="too many"):
+            observers.step(played.now, played.state)
+    for _ in range(3):
+        played.take(observers.step(played.now, played.state))
+        played.now += 50 * TICK
+    alone = play(name, tmp_path / "alone")
+    assert len(played.named("chat")) == len(alone.named("chat"))
+    assert [turn.attributes[sc.MODEL_CALLS] for turn in played.named("invoke_agent")] == [
+        turn.attributes[sc.MODEL_CALLS] for turn in alone.named("invoke_agent")
+    ]
+
+
+def test_a_session_whose_transcript_is_refused_halfway_is_not_waited_for_any_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr("hookspan.observe.transcripts.STEP_BYTES", 1024)
+    session, transcripts = session_of("print_mcp", tmp_path)
+    grow("print_mcp", tmp_path).until(1 << 62)
+    now = session.last + 60 * 10**9
+    assert step(transcripts, session, now)
+    assert not any(isinstance(fact, TranscriptRead) for fact in step(transcripts, session, now))
+    session.transcript = "/etc/passwd"
+    found = [fact for later in (1, 10, 3600) for fact in step(transcripts, session, now + later * 10**9)]
+    assert any(isinstance(fact, TranscriptRead | Overdue) for fact in found)

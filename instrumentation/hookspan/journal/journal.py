@@ -77,7 +77,10 @@ class Journal:
 
     def delete_quarantined(self, hours: float, now: float | None = None) -> int:
         """Delete what was set aside longer ago: it is as raw as lines before compaction. The number of bytes freed."""
-        return quarantine.delete_old(self._paths, (time.time() if now is None else now) - hours * 3600)
+        with self._lock:
+            freed = quarantine.delete_old(self._paths, (time.time() if now is None else now) - hours * 3600)
+            self._quarantine.freed(freed)
+        return freed
 
     def delete_leftovers(self) -> None:
         """Delete what a kill has left of `compact` and `rewrite`; not beside those."""

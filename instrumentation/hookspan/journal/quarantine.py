@@ -44,13 +44,11 @@ class Quarantine:
         if self._seen is None:
             entries = list(_entries(self._folder))
             self._seen = {(entry.record, entry.reason) for entry in entries}
-            self._size = _size(self._folder)
+            self._size = sum(path.stat().st_size for path in self._folder.glob(FILES))
         if number:
             if (number, reason) in self._seen:
                 return False
             self._seen.add((number, reason))
-        if self._size >= CAP:
-            self._size = _size(self._folder)  # old files may have been deleted
         if self._size >= CAP:
             return True
         now = time.time_ns()
@@ -59,6 +57,10 @@ class Quarantine:
         with contextlib.suppress(OSError):  # a full disk: reading must go on, and the line is still in the journal
             self._write(time.strftime("%Y-%m-%d.jsonl", time.gmtime(now // 10**9)), entry)
         return True
+
+    def freed(self, size: int) -> None:
+        """So many bytes of it were deleted."""
+        self._size = max(0, self._size - size)
 
     def _write(self, file: str, entry: bytes) -> None:
         make_folders(self._folder)
@@ -88,14 +90,6 @@ def delete_old(paths: Paths, before: float) -> int:
         path.unlink(missing_ok=True)
         freed += size
     return freed
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.glob(FILES):
-        with contextlib.suppress(FileNotFoundError):
-            total += path.stat().st_size
-    return total
 
 
 def _entries(folder: Path) -> list[Entry]:

@@ -72,6 +72,7 @@ class Observers:
         self._processes = Processes(read_record)
         self._heads = Heads()
         self._newest: list[Fact] = []  # by the last step; the next one comes when all of it is folded
+        self._broke_off = False  # that step, by what an observer raised: what the others have found they tell once
         self._looked = self._due = 0
         self._woken = False
 
@@ -85,7 +86,14 @@ class Observers:
             if not woken and not self._registry.has_news():
                 return []
             return [wire.encode(fact) for fact in self._registry.step(now, state, look=False)]
-        facts: list[Fact] = self._registry.step(now, state, look=True)
+        if self._broke_off:
+            self._broke_off = False
+            if self._newest:
+                return [wire.encode(fact) for fact in self._newest]
+        self._broke_off = True
+        facts: list[Fact] = []
+        self._newest = facts
+        facts += self._registry.step(now, state, look=True)
         sessions = [session for session in state.sessions.values() if is_watched(session)]
         facts += self._world(now, state)
         facts += self._transcripts.step(now, sessions, self._processes.is_alive)
@@ -94,7 +102,7 @@ class Observers:
         facts += self._heads.step(now, state.world.trees)
         busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)
-        self._newest = facts
+        self._broke_off = False
         return [wire.encode(fact) for fact in facts]
 
     def before(self, session: SessionState, event: Reduced) -> list[Fact]:

@@ -19,6 +19,7 @@ from hookspan.clients.decode import shell_command
 from hookspan.model.dialogs import SHELL_TOOLS
 from hookspan.model.state import SessionState, ToolCall, Wait
 from hookspan.paths import RELAY_NAME
+from hookspan.reading import is_at_limit
 from hookspan.wire.facts import ClientGone, Fact, Running
 
 NANO: Final = 1_000_000_000
@@ -52,12 +53,17 @@ def own_pid_namespace() -> int:
 
 
 def start_of(pid: int) -> str:
-    """When a process started, as the kernel counts; empty without one that runs, or without Linux's /proc."""
+    """When a process started, as the kernel counts; empty without one that runs, or without Linux's /proc.
+
+    Raises OSError where too many files are open.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read(_STAT_MAX).rpartition(b")")[2].split()
         return "" if fields[_STATE_FIELD] == b"Z" else fields[_START_FIELD].decode()
-    except (OSError, IndexError):
+    except (OSError, IndexError) as error:
+        if is_at_limit(error):
+            raise
         return ""
 
 
@@ -148,9 +154,12 @@ class Processes:
             del self._words[record]
 
     def is_alive(self, session: SessionState) -> bool:
-        """Whether the session's client is known to be still running."""
+        """Whether the session's client is known to be still running, or nobody can tell at the moment."""
         self._look()
-        return self._is_here(session) and bool(session.pid) and self._process(session) is not None
+        try:
+            return self._is_here(session) and bool(session.pid) and self._process(session) is not None
+        except OSError:
+            return True
 
     def _look(self) -> None:
         self._ended = {descriptor for descriptor, _ in self._ends.poll(0)}

@@ -13,7 +13,7 @@ import psutil
 
 from hookspan.clients.claude_code.session_registry import FOLDER, NAME, Entry, own_pid_domain, parse
 from hookspan.model.state import State
-from hookspan.reading import read_small
+from hookspan.reading import RefusedError, is_at_limit, read_start
 from hookspan.wire.facts import Fact, Registered
 from hookspan.wire.scrub import label
 
@@ -43,6 +43,7 @@ class Registry:
         self._host, self._pidns, self._domain = socket.gethostname(), own_pid_namespace(), own_pid_domain()
         self._entries: dict[str, tuple[Entry, Registered]] = {}  # by path
         self._seen: dict[str, tuple[int, int]] = {}
+        self._unread: set[str] = set()  # entries and folders that could not be read, but may be soon
         self._unheard: dict[int, tuple[str, int]] = {}  # sessions that no hook has told of, and since when
         self._told: dict[int, Registered] = {}
         self._all_told = False
@@ -68,7 +69,8 @@ class Registry:
         return facts + self._gone(now, state, entries)
 
     def _read_changes(self, state: State, *, look: bool) -> None:
-        for path in self._watch.changed():
+        unread, self._unread = self._unread, set()
+        for path in self._watch.changed() | unread:
             if path in self._folders:
                 self._read_folder(path)
             else:
@@ -155,6 +157,7 @@ class Registry:
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError:  # what is there nobody knows
+            self._unread.add(folder)
             return
         for path in [path for path in self._seen.keys() | self._entries.keys() if os.path.dirname(path) == folder]:
             if path not in stamps:
@@ -168,8 +171,15 @@ class Registry:
         named = NAME.match(os.path.basename(path))
         if named is None:
             return
-        entry = parse(read_small(path))
-        if entry is not None and entry.pid == int(named.group(1)) and self._is_its_own(entry):
+        try:
+            entry = parse(read_start(path))
+            is_good = entry is not None and entry.pid == int(named.group(1)) and self._is_its_own(entry)
+        except (OSError, RefusedError, ValueError) as error:
+            if is_at_limit(error):
+                self._unread.add(path)
+                return
+            entry, is_good = None, False
+        if entry is not None and is_good:
             self._entries[path] = entry, self._fact(entry)
         else:
             self._entries.pop(path, None)

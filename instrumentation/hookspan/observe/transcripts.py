@@ -17,7 +17,7 @@ from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_unwritten
 from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
-from hookspan.reading import RefusedError
+from hookspan.reading import RefusedError, is_at_limit
 from hookspan.wire.facts import Fact, Overdue, TranscriptRead
 
 from .transcript_file import MAX_FACTS, TranscriptFile, priced
@@ -138,9 +138,9 @@ class Transcripts:
             except FileNotFoundError:
                 file.at_end = True
                 continue
-            except (OSError, RefusedError):
+            except (OSError, RefusedError) as error:
                 self.refused += 1
-                file.at_end = True
+                file.at_end = not is_at_limit(error)
                 continue
             # A resumed session's file, or a fork's, begins with what was before.
             read.append(priced((fact for fact in facts if not is_before(session, fact)), session.served_by))
@@ -157,6 +157,8 @@ class Transcripts:
             main = self._path(session, session.transcript)
         except RefusedError:
             self.refused += not files
+            for file in files.values():
+                file.at_end = True  # nobody reads it any more
             return []
         self._add(files, main, session, "")
         for agent in session.agents.values():

@@ -220,24 +220,29 @@ class Import:
         try:
             self._writer.append(lines)
         except OSError as error:
-            raise UserError(
-                f"`{self._paths.journal}` can't be written: {error.strerror}",
-                hint="free some space if that is why, then import again: what is imported by then is left as it is",
-            ) from None
+            raise self._refused(f"`{self._paths.journal}` can't be written: {error.strerror}") from None
         self._since_pause += size
         if self._since_pause >= PACE:
             self._since_pause = 0
             self._let_catch_up()
+
+    @staticmethod
+    def _refused(why: str) -> UserError:
+        hint = "free some space if that is why, then import again: what is imported by then is left as it is"
+        return UserError(why, hint=hint)
 
     def _let_catch_up(self) -> None:
         """Wait until a running agent has read what was written; without one there is nobody to wait for."""
         client = Client(self._paths)
         while True:
             try:
-                if client.request("status")["ingest"]["caught_up"]:
-                    return
+                ingest = client.request("status")["ingest"]
             except UserError:
                 return
+            if ingest["caught_up"]:
+                return
+            if ingest["hold"]:
+                raise self._refused(f"the agent can't write: {ingest['hold']['reason']}")
             time.sleep(PACE_POLL)
 
 
