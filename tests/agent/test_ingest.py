@@ -14,6 +14,7 @@ import pytest
 
 from hookspan.agent.ingest import Ingest, upkeep
 from hookspan.agent.key import read_key
+from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.journal import Journal, Segment, compaction
@@ -341,6 +342,38 @@ def test_a_segment_that_can_not_be_reduced_keeps_none_of_the_rest(tmp_path: Path
     assert left == [f"{7:020}.jsonl", f"{13:020}.jsonl.gz", f"{19:020}.jsonl.gz"]
     assert not old.exists()
     assert ingest.upkeep.loop.failures == 1
+    ingest.close()
+    poke.close()
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("why", ["it is told to stop", "the disk is full"])
+def test_what_may_fit_once_it_is_reduced_is_not_deleted_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+):
+    machine = Machine(tmp_path, settings="[journal]\nbytes = '1 MiB'\n").install()
+    poke = Poke(machine.paths.poke_socket)
+    ingest = Ingest(machine.paths, AgentSettings(machine.paths, None), poke, read_key(machine.paths))
+    for first in range(1, 4 * 1202, 1202):
+        append(machine, *small_session(tools=599))
+        assert Journal(machine.paths).rotate()
+        os.utime(machine.paths.journal / f"{first:020}.jsonl", (0, time.time() - 2 * 86_400))
+    assert ingest.drain(float("inf"))
+    before = Journal(machine.paths).segments()
+    assert sum(segment.size for segment in before) > 2 << 20
+    monkeypatch.setattr(ingest.upkeep.loop, "pause", lambda _: None)
+    with monkeypatch.context() as patch:
+        if why == "the disk is full":
+            patch.setattr(compaction, "compact", full)
+        else:
+            patch.setattr(Loop, "stopping", True)
+        ingest.upkeep.step()
+    assert Journal(machine.paths).segments() == before
+    ingest.upkeep.step()
+    assert [segment.first for segment in Journal(machine.paths).segments()] == [segment.first for segment in before]
     ingest.close()
     poke.close()
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from hookspan import __version__
 from hookspan.agent import PROTOCOL, sockets
 from hookspan.agent import launch as launching
@@ -302,6 +304,29 @@ def test_who_can_not_follow_a_setting_yet_does_so_later_and_keeps_nobody_else(ma
         settings.tell()
     assert told == ["locked", "other", "locked", "locked", "locked"]
     assert len(caplog.records) == 1
+
+
+EXPORT_FAILS_ONCE = """
+from hookspan.export import exporter
+true_start, left = exporter.Exporter.start, [True]
+def start(self):
+    if left:
+        left.pop()
+        raise OSError(28, "hunter2")
+    true_start(self)
+exporter.Exporter.start = start
+"""
+
+
+@pytest.mark.slow
+def test_an_exporter_that_could_not_be_started_is_made_anew(machine: Machine, sink: Sink):
+    launch(machine, "--stay", fault=EXPORT_FAILS_ONCE)
+    ready(machine)
+    machine.paths.config.write_text(f'[export]\nendpoint = "{sink.url}"\n')
+    until(lambda: any("followed" in str(line) for line in machine.log()))
+    until(lambda: machine.status()["export"] and "problem" not in machine.status()["export"])
+    machine.hooks(*SESSION)
+    sink.wait(lambda: sink.distinct_spans >= len(SESSION))
 
 
 def test_an_idle_agent_leaves_and_one_with_an_open_session_stays(make_machine: Callable[..., Machine]):

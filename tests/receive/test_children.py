@@ -186,6 +186,14 @@ def test_strangers_are_left_out(taker):
     assert taker.stats() == {"waiting": 0, "unusable": 1, "stranger": 1}
 
 
+def test_what_was_left_out_is_not_kept_though_nothing_else_comes(tmp_path):
+    taker = ChildrenTaker(tmp_path, lambda: True)
+    take(taker, suite(span(2, 7, "of a stranger", trace="1" * 32)))
+    assert "stranger" in (tmp_path / "children").read_text()
+    take(taker, at=NOW + joining.STRANGE + 1)
+    assert "stranger" not in (tmp_path / "children").read_text()
+
+
 def test_ids_that_point_in_a_circle_hang_below_nothing(taker):
     take(taker, suite(span(2, 3), span(3, 2), span(4, 1)), client(execution(1)))
     assert take(taker, client(span(9, 0)), at=NOW + joining.ORPHANED + 1) == {}

@@ -21,12 +21,17 @@ from tests.waiting import PATIENCE, until
 
 
 class Waiting:
-    """Requests of spans that wait, and from `start` on are forwarded."""
+    """Requests of spans that wait, and from `start` on are forwarded as long as `settings` are there."""
 
     def __init__(self, folder: Path, url: str, **settings: Any) -> None:
-        self._settings = ExportSettings(endpoint=url, timeout=PATIENCE, **settings)
+        self.settings: Callable[[], ExportSettings | None]
+        now = ExportSettings(endpoint=url, timeout=PATIENCE, **settings)
+        self.settings = lambda: now
         self._spool = Spool(folder, ("forward",), 1 << 30)
-        self.forwarding = Forwarding("traces", self._spool.readers["forward"], lambda: self._settings, wanted=True)
+        self.forwarding = Forwarding("traces", self._spool.readers["forward"], self._ask, wanted=True)
+
+    def _ask(self) -> ExportSettings | None:
+        return self.settings()
 
     def add(self, body: bytes, *, days: int = 0, **about: bool) -> bytes:
         """One more that came so long ago."""
@@ -149,6 +154,34 @@ def test_one_alone_is_left_out_where_the_endpoint_took_others(make_waiting: Make
     until(lambda: forwarding.refused == 1, "it waits")
 
 
+def test_what_is_good_behind_much_that_is_not_arrives_though_nothing_else_comes(make_waiting: MakeWaiting, sink: Sink):
+    waiting = make_waiting(sink.url)
+    forwarding = waiting.start()
+    waiting.add(request())
+    sink.wait(lambda: sink.distinct_spans == 1)
+    sink.fault(status=400, when=has_bad)
+    mixed = spans(SUSPECTS_MAX, name="bad")
+    mixed.MergeFrom(spans(60))
+    waiting.add(mixed.SerializeToString())
+    sink.wait(lambda: sink.distinct_spans == 61)
+    until(lambda: forwarding.refused == SUSPECTS_MAX, "what is at fault is not counted")
+    assert set(sink.ids.values()) == {1}
+
+
+def test_nothing_goes_once_the_settings_forbid_it_not_even_the_rest_of_a_request(make_waiting: MakeWaiting, sink: Sink):
+    waiting = make_waiting(sink.url)
+    permitted = waiting.settings
+    waiting.settings = lambda: None if sink.distinct_spans else permitted()
+    sink.fault(status=413, when=lambda one: len(one.span_ids) > 3)
+    forwarding = waiting.start()
+    waiting.add(request(count=12))
+    sink.wait(lambda: sink.distinct_spans > 0)
+    until(lambda: forwarding.stats()["state"] == "sending" and forwarding.forwarded == 1)
+    sent = len(sink.requests)
+    waiting.close()
+    assert (len(sink.requests), sink.distinct_spans) == (sent, 3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("took", [False, True])
 def test_an_endpoint_that_refuses_everything_loses_nothing(make_waiting: MakeWaiting, sink: Sink, took: bool):
@@ -161,7 +194,9 @@ def test_an_endpoint_that_refuses_everything_loses_nothing(make_waiting: MakeWai
     for _ in range(2 * REQUESTS_MAX):
         waiting.add(request(count=2 * SUSPECTS_MAX))
     until(lambda: "it refuses every request: the endpoint answered 400" in forwarding.stats()["last_error"])
-    sink.wait(lambda: len(sink.requests) > 20 * REQUESTS_MAX)
+    asked = len(sink.requests)
+    sink.wait(lambda: len(sink.requests) >= asked + 3 * REQUESTS_MAX)
+    assert {len(one.span_ids) for one in sink.requests[asked : asked + REQUESTS_MAX]} == {2 * SUSPECTS_MAX}
     sink.heal()
     sink.wait(lambda: sink.distinct_spans == took + 4 * REQUESTS_MAX * SUSPECTS_MAX)
     assert forwarding.refused == 0

@@ -130,8 +130,12 @@ class Exports:
             exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again
             return
         self._exporter = exporter  # whose totals until now the instruments leave out
-        self._gauges.register(exporter.meter)
-        exporter.start()
+        try:
+            self._gauges.register(exporter.meter)
+            exporter.start()
+        except BaseException:
+            self._end()  # half of one would pass for one that runs
+            raise
         self._watermark.follow(exporter)
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 

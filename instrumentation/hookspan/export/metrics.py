@@ -151,7 +151,8 @@ class MetricExport:
         with self._lock:
             self._close()
         if self._exporting.acquire(timeout=max(0.0, until - time.monotonic())):
-            self._try_to_note()
+            if reason := self._try_to_note():
+                _logger.error("what the endpoint has can't be noted: it is sent again", extra={"reason": reason})
             self._exporting.release()
             return True
         return False

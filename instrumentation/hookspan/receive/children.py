@@ -88,7 +88,7 @@ class ChildrenTaker:
                 new.append(came)
             facts += found
         self._handed = facts
-        self._write(new)
+        self._write(new, at)
         return facts
 
     def _read(self, spans: Sequence[Any], at: int) -> list[Came]:
@@ -127,14 +127,12 @@ class ChildrenTaker:
                 facts.pop(key, None)
         self._again = list(facts.values())
 
-    def _write(self, new: Sequence[Came]) -> None:
-        if not new:
-            return
+    def _write(self, new: Sequence[Came], at: int) -> None:
         over = self._has_spans and not self._joining.count
         try:
-            if not self._handed and (over or self._size > self._most):
-                self._begin_anew(new[-1].at)
-            else:
+            if not self._handed and (over or (new and self._size > self._most)):
+                self._begin_anew(at)
+            elif new:
                 self._append(new)
         except OSError as error:
             self._most = -1  # it lacks something: made anew as soon as that is possible

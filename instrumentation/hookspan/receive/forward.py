@@ -23,6 +23,7 @@ ASK_PAUSE: Final = 0.2  # seconds until the settings are asked again whether any
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
 SUSPECTS_MAX: Final = 4  # spans or records of a request that are refused before those behind it are tried
 REQUESTS_MAX: Final = 8  # requests of which nothing is taken, after which the endpoint itself is held to be at fault
+HALVED: Final = 10  # of so many attempts in a row at an endpoint that refuses everything, one halves what it refuses
 DAY: Final = 86_400_000_000_000
 
 _logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Forwarding:
         self._proven = False  # this endpoint has taken something
         self._takes = False  # it has since `_forward` began
         self._in_a_row = 0
+        self._refusals = 0  # attempts in a row of which the endpoint took nothing
         self._retry_at = 0.0
         self._complained = float("-inf")
         self._last_error = ""
@@ -127,7 +129,7 @@ class Forwarding:
         if self._forwarder is not None:
             self._forwarder.close()
         self._forwarder, self._used = Forwarder(settings, self._signal), settings
-        self._proven, self._in_a_row = False, 0
+        self._proven, self._in_a_row, self._refusals = False, 0, 0
 
     def _forward(self, request: Stored | None) -> bool:
         """Settle a request, and those behind it up to one of which something is taken; False if they have to wait."""
@@ -135,7 +137,7 @@ class Forwarding:
         tried, self._takes = 0, False
         while request is not None and tried < REQUESTS_MAX:
             if request.own:
-                left = self._send_parts([request])
+                left = self._send_parts([request], whole=self._refusals % HALVED != 0)
                 if left is None:
                     return False
                 tried, doubted = tried + 1, left + doubted
@@ -143,14 +145,31 @@ class Forwarding:
                 break
             request = self._reader.read_on()
         else:
-            self._takes = self._proven and len(doubted) == 1  # one alone, to an endpoint that took others before
+            if request is None and self._proven and not self._takes_one_of(doubted):
+                return False
             if not self._takes:
+                self._refusals += 1
                 self._hold(Answer(error=f"it refuses every request: {self._last_error}"))
                 return False
         return self._send_parts(doubted) is not None
 
-    def _send_parts(self, parts: list[Stored]) -> list[Stored] | None:
-        """Send them, the last one first. What is refused is halved, down to single spans or records.
+    def _takes_one_of(self, doubted: list[Stored]) -> bool:
+        """Nothing is behind them, but the endpoint took others before: does it take one? False if it is gone.
+
+        A single span or record is all that is at fault then.
+        """
+        self._takes = len(doubted) == 1 and not self._halves(doubted[0])
+        for part in [] if self._takes else list(doubted):
+            left = self._send_parts([part], whole=True)
+            if left is None:
+                return False
+            if self._takes:
+                doubted.remove(part)
+                break
+        return True
+
+    def _send_parts(self, parts: list[Stored], *, whole: bool = False) -> list[Stored] | None:
+        """Send them, the last one first. What is refused is halved, down to single spans or records, or not if `whole`.
 
         These are refused for good where the endpoint takes something; else they are in what is given back, to be sent
         once more when it does, with what was not sent after SUSPECTS_MAX of them. None if the endpoint is gone, or may
@@ -158,6 +177,8 @@ class Forwarding:
         """
         suspects: list[Stored] = []
         while parts and (self._takes or len(suspects) < SUSPECTS_MAX):
+            if self._stopping.is_set() or self._settings() != self._used:
+                return None
             part = parts.pop()
             reply = self._send(part)
             if reply.accepted:
@@ -166,14 +187,12 @@ class Forwarding:
                 self._hold(reply)
                 return None
             self._last_error = reply.error
-            if smaller := self._halves(part):
+            if not whole and (smaller := self._halves(part)):
                 parts += reversed(smaller)
             elif self._takes or reply.unsendable:
                 self._refuse(reply.error)
             else:
                 suspects.append(part)
-            if self._stopping.is_set() or self._settings() != self._used:
-                return None
         return parts + suspects[::-1]
 
     def _send(self, request: Stored) -> Answer:
@@ -187,7 +206,7 @@ class Forwarding:
             return Answer(error=str(error), unsendable=True)
         if reply.accepted:
             self._takes = self._proven = True
-            self._in_a_row, self._last_error = 0, ""
+            self._in_a_row, self._refusals, self._last_error = 0, 0, ""
             self.forwarded += 1
             self.rejected += reply.rejected
         return reply

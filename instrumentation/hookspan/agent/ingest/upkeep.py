@@ -144,9 +144,12 @@ class Upkeep:
         guarded(self._journal.delete_leftovers)
         # What is too old needn't be reduced first; what is too large then may be small enough afterwards.
         guarded(lambda: self._delete_old(keep.days, sys.maxsize))
-        guarded(lambda: self._reduce_old(keep.raw_hours))
+        is_reduced = guarded(lambda: self._reduce_old(keep.raw_hours))
+        if self.loop.stopping:
+            return
         guarded(lambda: self._journal.delete_quarantined(keep.raw_hours))
-        guarded(lambda: self._delete_old(keep.days, keep.bytes))
+        if is_reduced:
+            guarded(lambda: self._delete_old(keep.days, keep.bytes))
         guarded(lambda: self._delete_copies(keep.days))
 
     def _delete_old(self, days: float, most: int) -> None:
@@ -158,7 +161,8 @@ class Upkeep:
         for path, size in copies.delete_old(self._paths, time.time() - days * 86400):
             _logger.info("copy deleted", extra={"path": str(path), "bytes": size})
 
-    def _reduce_old(self, hours: float) -> None:
+    def _reduce_old(self, hours: float) -> bool:
+        """Reduce and pack them, but for those that can't be. False if that was broken off; raises on a full disk."""
         with contextlib.closing(Reader(self._paths)) as reader:
             known = projects_in(reader)
             self._opted_out = OptedOut(
@@ -168,15 +172,16 @@ class Upkeep:
             )
             for segment in self._journal.raw_older_than(hours):
                 if self.loop.stopping:
-                    return
+                    return False
                 try:
                     self._compact(segment)
                 except InterruptedError:
-                    return
+                    return False
                 except Exception as error:
                     if is_full(error):
                         raise
                     self.loop.failed(error)  # it stays as it is; the next one may be all right
+        return True
 
     def _compact(self, segment: Segment) -> None:
         packed = self._journal.compact(segment, self._reduce)

@@ -113,7 +113,8 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     raw = journal.raw_older_than(keep.journal.raw_hours)
     saved, failed = _reduce(paths, raw, keep, progress=progress)
     quarantined = journal.delete_quarantined(keep.journal.raw_hours)
-    deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
+    if not failed:
+        deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
     aside = copies.delete_old(paths, time.time() - keep.journal.days * 86400)
     return {
         "journal": {
