@@ -102,6 +102,13 @@ def test_export(stats: dict[str, object] | None, status: Status):
     assert checks.export(agent(exports=SimpleNamespace(stats=lambda: stats, off="no endpoint is set"))).status is status
 
 
+@pytest.mark.parametrize(("trouble", "status"), [("", Status.HEALTHY), ("OperationalError", Status.WARNING)])
+def test_an_export_that_can_not_begin(trouble: str, status: Status):
+    exports, settings = SimpleNamespace(stats=lambda: None, off=""), SimpleNamespace(trouble=trouble)
+    finding = checks.export(agent(exports=exports, settings=settings))
+    assert (finding.status, trouble in finding.message) == (status, True)
+
+
 @pytest.mark.parametrize(
     ("memory", "disk", "own", "status"),
     [

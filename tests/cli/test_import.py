@@ -217,7 +217,7 @@ def test_a_journal_that_can_not_be_written_is_said_and_no_fault_of_a_transcript(
 
 def test_an_agent_that_can_not_write_is_not_waited_for(machine: Machine, monkeypatch):
     """The disk may have room for the journal, but not for what becomes of it."""
-    ingest = {"caught_up": False, "hold": {"reason": "OSError: No space left on device", "since": 0.0}}
+    ingest = {"caught_up": False, "hold": {"reason": "OSError: No space left on device", "since": time.time() - 60}}
     monkeypatch.setattr(import_, "PACE", 1)
     monkeypatch.setattr(import_.Client, "request", lambda *_: {"ingest": ingest})
     with pytest.raises(UserError, match="the agent can't write: OSError: No space left"):

@@ -65,8 +65,12 @@ class Client:
             self.state.sessions[SESSION] = SessionState(
                 id=SESSION, first=self.now, opened=self.now, start=self.now, started=True
             )
-        self._registry = Registry([str(home / "projects")], watch, labels=True)
+        self._home, self._watch = home, watch
         self._records = 0
+        self.begins_anew()
+
+    def begins_anew(self) -> None:
+        self._registry = Registry([str(self._home / "projects")], self._watch, labels=True)
 
     def writes(self, **changed: Any) -> None:
         self.path.write_text(json.dumps(fields(**changed)))
@@ -299,3 +303,22 @@ def test_an_entry_that_can_not_be_opened_for_now_is_read_later(client, monkeypat
         assert client.step() == []
     (told,) = client.step()
     assert told.status == "idle"
+
+
+def test_a_reader_that_can_not_read_anything_yet_tells_nobody_as_gone(tmp_path, monkeypatch):
+    """As one that is made anew with other settings, where the agent has as many files open as it may."""
+    client = Client(tmp_path, FolderWatch(notify=False))
+    client.writes()
+    assert client.step()
+
+    def no_descriptor(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_descriptor)
+        client.begins_anew()
+        assert client.step() == []
+    assert client.step() == []
+    client.path.unlink()
+    (told,) = client.step()
+    assert told.gone

@@ -186,6 +186,19 @@ def test_strangers_are_left_out(taker):
     assert taker.stats() == {"waiting": 0, "unusable": 1, "stranger": 1}
 
 
+def test_after_the_machine_slept_the_others_have_time_to_tell_more(tmp_path, monkeypatch):
+    ahead = [0.0]
+    monkeypatch.setattr(module, "_clock_ahead", lambda: ahead[0])
+    taker = ChildrenTaker(tmp_path, lambda: True)
+    take(taker, suite(span(3, 2)), client(execution(1)))
+    ahead[0] = 600.0
+    later = NOW + joining.ORPHANED + 1
+    assert take(taker, client(span(9, 0)), at=later) == {}
+    monkeypatch.setattr(taker, "_awake_at", time.monotonic())
+    (spans,) = take(taker, at=later).values()
+    assert [one.span_id for one in spans] == [id_(3)]
+
+
 def test_what_was_left_out_is_not_kept_though_nothing_else_comes(tmp_path):
     taker = ChildrenTaker(tmp_path, lambda: True)
     take(taker, suite(span(2, 7, "of a stranger", trace="1" * 32)))

@@ -154,17 +154,24 @@ def test_one_alone_is_left_out_where_the_endpoint_took_others(make_waiting: Make
     until(lambda: forwarding.refused == 1, "it waits")
 
 
-def test_what_is_good_behind_much_that_is_not_arrives_though_nothing_else_comes(make_waiting: MakeWaiting, sink: Sink):
+@pytest.mark.parametrize("often", [1, REQUESTS_MAX + 1])
+def test_what_is_good_behind_much_that_is_not_arrives_though_nothing_else_comes(
+    make_waiting: MakeWaiting, sink: Sink, often: int
+):
     waiting = make_waiting(sink.url)
     forwarding = waiting.start()
     waiting.add(request())
     sink.wait(lambda: sink.distinct_spans == 1)
     sink.fault(status=400, when=has_bad)
-    mixed = spans(SUSPECTS_MAX, name="bad")
-    mixed.MergeFrom(spans(60))
-    waiting.add(mixed.SerializeToString())
-    sink.wait(lambda: sink.distinct_spans == 61)
-    until(lambda: forwarding.refused == SUSPECTS_MAX, "what is at fault is not counted")
+    until(lambda: forwarding.stats()["state"] == "idle")
+    permitted, waiting.settings = waiting.settings, lambda: None  # until all of them wait
+    for _ in range(often):
+        mixed = spans(SUSPECTS_MAX, name="bad")
+        mixed.MergeFrom(spans(60))
+        waiting.add(mixed.SerializeToString())
+    waiting.settings = permitted
+    sink.wait(lambda: sink.distinct_spans == 1 + 60 * often)
+    until(lambda: forwarding.refused == often * SUSPECTS_MAX, "what is at fault is not counted")
     assert set(sink.ids.values()) == {1}
 
 

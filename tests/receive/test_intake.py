@@ -139,17 +139,3 @@ def test_what_is_due_is_written_though_nothing_is_sent_any_more_and_then_nobody_
     until(lambda: len(pauses) > 1 and pauses[-1] is None)
     assert 0.05 in pauses
     assert "killed" not in (tmp_path / "children").read_text()
-
-
-def test_after_the_machine_slept_the_others_have_time_to_tell_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    ahead = [0.0]
-    monkeypatch.setattr(module, "_wall_ahead", lambda: ahead[0])
-    taker, journal = ChildrenTaker(tmp_path, lambda: True), Journal()
-    intake = Intake({}, journal, lambda: None, spans=[taker], logs=[])  # type: ignore[arg-type]
-    for told in (suite(span(3, 2)), client(execution(1))):
-        taker.taken([told], time.time_ns() - joining.ORPHANED - 10**9)
-    ahead[0] = 600.0
-    intake._look()
-    assert not journal.facts
-    intake._look()
-    assert journal.spans() == [id_(3)]

@@ -120,7 +120,10 @@ class Operations:
     def _reload(self, _asked: Mapping[str, Any]) -> Answer:
         reloaded = self._settings.reload()
         self._settings.tell()
-        return {"reloaded": reloaded, "problem": self._settings.problem}
+        problem = self._settings.problem
+        if trouble := self._settings.trouble:
+            problem = problem or f"a part of the agent can't follow yet ({trouble}); it is tried again"
+        return {"reloaded": reloaded and not trouble, "problem": problem}
 
     def _flush(self, asked: Mapping[str, Any]) -> Answer:
         """Wait until all of the journal is in the store, what is over has its span, and that is exported."""

@@ -106,6 +106,11 @@ class AgentSettings:
                 else:
                     del self._waiting[subscriber]
 
+    @property
+    def trouble(self) -> str:
+        """Why a part of the agent can't follow the settings in force yet; empty if all do."""
+        return next(filter(None, list(self._waiting.values())), "")
+
     def report(self) -> dict[str, Any]:
         """Every setting with its value and where it comes from; secrets as whether they are set."""
         shown: dict[str, Any] = {}

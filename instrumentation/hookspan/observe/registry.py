@@ -66,7 +66,7 @@ class Registry:
             for pid in by_pid.keys() - entries.keys():
                 del by_pid[pid]
         self._all_told = all(self._told.get(pid) is fact for pid, fact in entries.items())
-        return facts + self._gone(now, state, entries)
+        return facts if self._unread else facts + self._gone(now, state, entries)
 
     def _read_changes(self, state: State, *, look: bool) -> None:
         unread, self._unread = self._unread, set()

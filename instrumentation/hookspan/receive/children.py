@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from .spans import is_own
 
 LOG: Final = "children"
 EXECUTION: Final = "claude_code.tool.execution"
+JUMP: Final = 5.0  # seconds that the machine slept, or that its clock was set by: who would tell more slept, too
+AWAKE: Final = 5.0  # seconds after that until it counts that something has waited for long
 LOG_MAX: Final = 256 << 10
 """Bytes of the log at which it is made anew; where more than half of that is needed, twice what is."""
 
@@ -65,6 +68,7 @@ class ChildrenTaker:
         self._again: list[Children] = []
         self._unusable = 0
         self._has_spans = False
+        self._clock, self._awake_at = _clock_ahead(), float("-inf")
         self._size, self._most = 0, LOG_MAX
         self._load()
 
@@ -79,7 +83,9 @@ class ChildrenTaker:
 
     def taken(self, spans: Sequence[Any], at: int) -> Iterable[Fact]:
         """The facts of what came in one request; those handed over before are in the journal."""
-        read = [*self._read(spans, at), Came(at=at, looked=True)]
+        read = self._read(spans, at)
+        if self._is_awake():
+            read.append(Came(at=at, looked=True))
         new = [Came(at=at, done=[fact.key for fact in self._handed])] if self._handed else []
         facts, self._again = self._again, []
         for came in read:
@@ -90,6 +96,12 @@ class ChildrenTaker:
         self._handed = facts
         self._write(new, at)
         return facts
+
+    def _is_awake(self) -> bool:
+        before, self._clock = self._clock, _clock_ahead()
+        if abs(self._clock - before) > JUMP:
+            self._awake_at = time.monotonic() + AWAKE
+        return time.monotonic() >= self._awake_at
 
     def _read(self, spans: Sequence[Any], at: int) -> list[Came]:
         """What a request says: the client's spans first, since a program's need them."""
@@ -201,3 +213,8 @@ def _named(sent: Sent, at: int) -> Execution | None:
 def _count(spans: Iterable[Any]) -> int:
     """Spans that are not the client's."""
     return sum(len(scope.spans) for resource in spans for scope in resource.scope_spans if not is_own(scope.scope.name))
+
+
+def _clock_ahead() -> float:
+    """How far the clock is ahead of the time that the machine was awake (seconds)."""
+    return time.time() - time.monotonic()

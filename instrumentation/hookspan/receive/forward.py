@@ -135,17 +135,18 @@ class Forwarding:
         """Settle a request, and those behind it up to one of which something is taken; False if they have to wait."""
         doubted: list[Stored] = []
         tried, self._takes = 0, False
-        while request is not None and tried < REQUESTS_MAX:
+        whole = self._refusals % HALVED != 0
+        while request is not None:
             if request.own:
-                left = self._send_parts([request], whole=self._refusals % HALVED != 0)
+                left = self._send_parts([request], whole=whole)
                 if left is None:
                     return False
                 tried, doubted = tried + 1, left + doubted
             if self._takes or not doubted:
                 break
-            request = self._reader.read_on()
+            request = self._reader.read_on() if tried < REQUESTS_MAX else None
         else:
-            if request is None and self._proven and not self._takes_one_of(doubted):
+            if self._proven and not whole and not self._takes_one_of(doubted):
                 return False
             if not self._takes:
                 self._refusals += 1
@@ -154,7 +155,7 @@ class Forwarding:
         return self._send_parts(doubted) is not None
 
     def _takes_one_of(self, doubted: list[Stored]) -> bool:
-        """Nothing is behind them, but the endpoint took others before: does it take one? False if it is gone.
+        """Of them nothing was taken yet, but of others before: does it take one as it is? False if it is gone.
 
         A single span or record is all that is at fault then.
         """

@@ -48,7 +48,6 @@ class Intake:
         self._spans = spans
         self._logs = logs
         self.facts = self.undecodable = self.failures = 0
-        self._ahead = _wall_ahead()
         self._stopping = threading.Event()
         self._bell = threading.Event()
         for reader in readers.values():
@@ -97,13 +96,7 @@ class Intake:
         return True
 
     def _look(self) -> bool:
-        """Take in what is due without a request; False if there is none.
-
-        Not right after the machine has slept, or the clock was set: who would have told more was asleep, too.
-        """
-        before, self._ahead = self._ahead, _wall_ahead()
-        if abs(self._ahead - before) > LOOK:
-            return False
+        """Take in what is due without a request; False if there is none."""
         lines = self._told([each.taken for each in self._spans if each.waits], (), time.time_ns(), "traces")
         return bool(lines) and self._write(lines)
 
@@ -145,8 +138,3 @@ class Intake:
                 _logger.exception("no facts can be made of what was received", extra={"signal": signal})
                 self.failures += 1
         return lines
-
-
-def _wall_ahead() -> float:
-    """How far the clock is ahead of the time that the machine was awake (seconds)."""
-    return time.time() - time.monotonic()

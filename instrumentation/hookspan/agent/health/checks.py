@@ -196,7 +196,7 @@ def export(agent: Inspected) -> Finding:
     """Whether spans and metrics get out. That nothing is to is a normal state."""
     stats = agent.exports.stats()
     if stats is None:
-        return Finding(Status.HEALTHY, f"off: {agent.exports.off}", unit="s")
+        return _no_export(agent)
     metrics = stats.get("metrics") or {}
     waited = float(stats.get("oldest_age") or 0.0)
     status = graded(waited, EXPORT_WARNING, EXPORT_CRITICAL)
@@ -229,6 +229,15 @@ def export(agent: Inspected) -> Finding:
         status, message = worst(status, Status.WARNING), f"{message}; export.db was damaged ({renewed})"
         todo = todo or "nothing; it was written again, and what was sent is known"
     return Finding(status, message, waited, EXPORT_WARNING, "s", todo)
+
+
+def _no_export(agent: Inspected) -> Finding:
+    if off := agent.exports.off:
+        return Finding(Status.HEALTHY, f"off: {off}", unit="s")
+    if reason := agent.settings.trouble:
+        todo = "see whether another program holds `export.db`; nothing is lost, and it is tried again"
+        return Finding(Status.WARNING, f"can't begin: {reason}", unit="s", todo=todo)
+    return Finding(Status.HEALTHY, "begins once the store is open", unit="s")
 
 
 @check("receive")

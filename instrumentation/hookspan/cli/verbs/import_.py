@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BATCH_BYTES: Final = 256 << 10  # of one append: a relay waits 50 ms for the journal, and this takes below 1
 PACE: Final = 4 << 20  # bytes after which a running agent is let catch up, so that live events don't wait behind
 PACE_POLL: Final = 0.05  # seconds
+HELD: Final = 30.0  # seconds for which an agent that can't write is waited for
 SHARE: Final = 0.5  # of what the journal may take: relays stop recording when it is full
 QUIET: Final = 300.0  # seconds; a transcript changed since then belongs to a session that is running
 DAY: Final = 86_400 * 10**9
@@ -241,8 +242,8 @@ class Import:
                 return
             if ingest["caught_up"]:
                 return
-            if ingest["hold"]:
-                raise self._refused(f"the agent can't write: {ingest['hold']['reason']}")
+            if (hold := ingest["hold"]) and time.time() > hold["since"] + HELD:
+                raise self._refused(f"the agent can't write: {hold['reason']}")
             time.sleep(PACE_POLL)
 
 

@@ -45,7 +45,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
     else:
         click.echo("\n".join(lines(outcome, "to be" if dry_run else "")))
     if failed := outcome["journal"]["failed"]:
-        hint = "they stay as they are, all else was done; run it again when that is mended"
+        hint = "all else was done, but for `journal.bytes` on a full disk; run it again when that is mended"
         raise UserError(f"{counted(len(failed), 'segments')} could not be reduced: {'; '.join(failed)}", hint=hint)
 
 
@@ -111,9 +111,9 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
     deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
     raw = journal.raw_older_than(keep.journal.raw_hours)
-    saved, failed = _reduce(paths, raw, keep, progress=progress)
+    saved, failed, is_full = _reduce(paths, raw, keep, progress=progress)
     quarantined = journal.delete_quarantined(keep.journal.raw_hours)
-    if not failed:
+    if not is_full:
         deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
     aside = copies.delete_old(paths, time.time() - keep.journal.days * 86400)
     return {
@@ -130,8 +130,9 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     }
 
 
-def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> tuple[int, list[str]]:
-    """Reduce and pack segments; the bytes that this saved, and what could not be reduced for which reason."""
+def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> tuple[int, list[str], bool]:
+    """Reduce and pack segments; the bytes that this saved, what could not be reduced and why, and if a disk is full."""
+    from hookspan.agent.ingest.disk import is_full
     from hookspan.agent.ingest.upkeep import reduced
     from hookspan.agent.key import read_key
     from hookspan.journal import Journal
@@ -141,17 +142,19 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> tuple
     known = projects_in(Reader(paths))
     opted_out = OptedOut(keep.projects, _repositories(paths), project_of=lambda session: known(session) or "")
     reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
-    journal, saved, failed = Journal(paths), 0, []
+    journal, saved, failed, full = Journal(paths), 0, [], False
     total = sum(segment.size for segment in raw)
     with click.progressbar(length=total, label="Reducing old events", file=sys.stderr, hidden=not progress) as bar:
         for segment in raw:
             try:
                 packed = journal.compact(segment, reduce)
                 saved += segment.size - (packed.size if packed is not None else segment.size)
-            except OSError as error:
-                failed.append(f"{segment.path.name}: {error.strerror or error}")
+            except Exception as error:  # noqa: BLE001 - the next one may be all right
+                why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                failed.append(f"{segment.path.name}: {why}")
+                full = full or is_full(error)
             bar.update(segment.size)
-    return saved, failed
+    return saved, failed, full
 
 
 def _repositories(paths: Paths) -> dict[str, Any]:
