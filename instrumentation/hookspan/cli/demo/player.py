@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -89,7 +90,10 @@ def _hook(home: Sandbox, line: dict[str, Any]) -> None:
     env = (
         home.env | line["env"] | {"CLAUDE_PID": str(os.getpid()), "CLAUDE_CODE_SESSION_ID": line["event"]["session_id"]}
     )
-    subprocess.run(home.relay, input=json.dumps(line["event"]).encode(), env=env, timeout=HOOK_TIMEOUT, check=True)
+    with tempfile.TemporaryFile() as event:  # is there when the relay begins, which waits two seconds for what comes
+        event.write(json.dumps(line["event"]).encode())
+        event.seek(0)
+        subprocess.run(home.relay, stdin=event, env=env, timeout=HOOK_TIMEOUT, check=True)
 
 
 def _write(home: Sandbox, name: str, line: bytes) -> None:
