@@ -1,11 +1,14 @@
 """A tiny MCP server on stdin and stdout: `greet` fails (isError) for an empty name, `ask` asks the user (elicitation).
 
+That the client has asked for its tools is seen by the file that the variable LISTED names, if it is set.
 `greet` of "more" adds a tool, of which the client is notified, and which it has been told of when it gets the answer.
 Standard library only.
 """
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 MORE = "more"
@@ -23,6 +26,8 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             "serverInfo": info,
         }
     if method == "tools/list":
+        if listed := os.environ.get("LISTED"):
+            Path(listed).touch()
         return {
             "tools": [
                 {"name": "greet", "description": "Greet somebody", "inputSchema": SCHEMA},

@@ -24,6 +24,7 @@ from tests.claude.stage import ALLOW
 from tests.waiting import until
 
 SERVER = Path(__file__).parent / "mcp_server.py"
+LISTED = "listed"
 TOOLS = ["-mcp__tiny__ask", "-mcp__tiny__greet"]
 PROMPTS = ("mend the cart", "mend the tax", "mend the docs", "mend the tests", "mend the rest")
 CONFIRM = "Enter to confirm"
@@ -52,7 +53,8 @@ def model():
 @pytest.fixture
 def home(model):
     with InstalledHome(model.url, env={"ENABLE_TOOL_SEARCH": "false"}) as home:
-        config = {"mcpServers": {"tiny": {"command": sys.executable, "args": [str(SERVER)]}}}
+        env = {"LISTED": str(home.project.parent / LISTED)}
+        config = {"mcpServers": {"tiny": {"command": sys.executable, "args": [str(SERVER)], "env": env}}}
         (home.project / ".mcp.json").write_text(json.dumps(config))
         home.settings(enableAllProjectMcpServers=True)
         home.hookspan("up")
@@ -131,6 +133,7 @@ def test_in_a_terminal(home, model):
     arguments = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash", "--model", "opus")
     with InteractiveSession(home, *arguments) as session:
         session.wait_for("accept edits on")
+        until((home.project.parent / LISTED).exists, "the server's tools would come with the second request")
 
         def stops() -> int:
             return sum(event["hook_event_name"] == "Stop" for event in home.events())
