@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -47,8 +47,14 @@ class Terminal:
 
     def until(self, condition: Callable[[str], object], what: str) -> None:
         """Waits for something to be seen."""
-        try:
+        with self._showing():
             until(lambda: condition(self.screen), what, poll=0.1)
+
+    @contextlib.contextmanager
+    def _showing(self) -> Iterator[None]:
+        """What doesn't come in time says what there is instead."""
+        try:
+            yield
         except TimeoutError as late:
             raise TimeoutError(f"{late}; there is:\n{self.screen}") from None
 
@@ -73,7 +79,8 @@ class Terminal:
                 return bool(until(seen, timeout=LOST))
             return False
 
-        until(taken, f"{key} to be taken")
+        with self._showing():
+            until(taken, f"{key} to be taken")
 
     def close(self) -> None:
         """Ends whatever is left."""

@@ -57,6 +57,7 @@ def shell(*lines: str) -> Answer:
     return {"say": [tool("bash", command=line, description="a command") for line in lines]}
 
 
+PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 DONE: Answer = {"say": ["Done."]}
 LONG = "echo $$ > pid; touch begun; sleep 60"
 TASK = tool("task", description="count", prompt="please count [[sub]]", agent_type="task", name="counter", mode="sync")
@@ -93,11 +94,28 @@ def _two(home: Home) -> None:
         ended(process)
 
 
+def _ready(terminal: Terminal) -> None:
+    """Waits until Copilot takes a prompt; what an Escape too many opened is closed."""
+
+    def so(screen: str) -> bool:
+        if "Rewind to a previous point" in screen:
+            terminal.press("Escape")
+        return "/ commands" in screen
+
+    terminal.until(so, "a prompt to be taken")
+
+
+def _say(terminal: Terminal, text: str) -> None:
+    """A prompt, sent: its line, which is the only one that begins without a space, holds it no longer."""
+    _ready(terminal)
+    terminal.type(text, lambda: f"\n{PROMPT} {text}" not in terminal.screen)
+
+
 def _in_terminal(home: Home, act: Callable[[Terminal], None]) -> None:
     terminal = Terminal(home, executable())
     try:
-        terminal.shows("/ commands")
         act(terminal)
+        _ready(terminal)
         terminal.type("/exit", lambda: home.events("session.shutdown"))
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
@@ -108,42 +126,43 @@ def _dialogs(home: Home) -> None:
     """One is allowed, one refused with Esc, one allowed and its command stopped."""
 
     def act(terminal: Terminal) -> None:
-        def asked(times: int) -> None:
+        def asks(prompt: str, times: int) -> None:
+            _say(terminal, prompt)
             until(lambda: len(home.events("permission.requested")) == times)
             terminal.shows("Do you want")
 
         def answered(times: int) -> bool:
             return len(home.events("permission.completed")) == times
 
-        def interrupted(terminal: Terminal) -> bool:
-            """Escape, and again as long as it asks for that."""
-            terminal.press("Escape", lambda: "esc again to interrupt" in terminal.screen)
-            terminal.press("Escape")
-            with contextlib.suppress(TimeoutError):
-                until(lambda: len(home.events("abort")) == 2, timeout=LOST)
+        def stopped() -> bool:
             return len(home.events("abort")) == 2
 
-        terminal.type("first [[main]]")
-        asked(1)
+        def interrupted() -> bool:
+            """Escape, and again as long as it asks for that."""
+            terminal.press("Escape", lambda: "esc again to interrupt" in terminal.screen or stopped())
+            if not stopped():
+                terminal.press("Escape")
+                with contextlib.suppress(TimeoutError):
+                    until(stopped, timeout=LOST)
+            return stopped()
+
+        asks("first [[main]]", 1)
         terminal.press("Enter", lambda: answered(1))
         terminal.shows("First done.")
-        terminal.type("second")
-        asked(2)
+        asks("second", 2)
         terminal.press("Escape", lambda: answered(2))
-        terminal.shows("Operation cancelled by user")
-        terminal.type("third")
-        asked(3)
+        asks("third", 3)
         terminal.press("Enter", (home.work / "begun").exists)
-        until(lambda: interrupted(terminal), "the command's end")
+        until(interrupted, "the command's end")
 
     _in_terminal(home, act)
 
 
 def _compaction(home: Home) -> None:
     def act(terminal: Terminal) -> None:
-        terminal.type("do it [[main]]")
+        _say(terminal, "do it [[main]]")
         terminal.shows("Done.")
-        terminal.type("/compact")
+        _say(terminal, "/compact")
         until(lambda: home.events("session.compaction_complete"))
 
     _in_terminal(home, act)
