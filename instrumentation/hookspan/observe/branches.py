@@ -76,6 +76,8 @@ class Branches:
         if not self._path or self._offset >= MOST:
             return
         try:
+            if os.stat(self._path).st_size <= self._offset:  # asked at each event: three calls of the system fewer
+                return
             descriptor = open_regular(self._path)
         except (OSError, RefusedError):
             return
