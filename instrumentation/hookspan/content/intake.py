@@ -12,7 +12,7 @@ from typing import Any, Final
 from hookspan.clients.conversations import Conversation, client_of, conversation, subagent_of
 from hookspan.clients.message import Message
 from hookspan.observe.transcript_paths import Source, journal_source
-from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.reading import MAX_LINE, RefusedError, open_regular, read_on
 from hookspan.store.schema import INTEGER_MAX
 
 from .archive import Archive
@@ -228,6 +228,6 @@ def _lines(descriptor: int, offset: int, budget: int) -> Iterator[bytes]:
 
 def _read(descriptor: int, offset: int) -> bytes:
     try:
-        return os.pread(descriptor, CHUNK, offset)
+        return read_on(descriptor, CHUNK, offset)
     except OSError:
         return b""

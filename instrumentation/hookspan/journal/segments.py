@@ -102,7 +102,10 @@ def _no_follow(path: str, flags: int) -> int:
 
 def read(file: File, size: int) -> bytes:
     """The next bytes, at most `size`; none at the end. Raises DAMAGED; then `salvage` gets what is left."""
-    return file.read1(size) if isinstance(file, gzip.GzipFile) else file.read(size)
+    if isinstance(file, gzip.GzipFile):
+        return file.read1(size)
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    return file.read(max(0, min(size, left)))  # a buffer of a megabyte for a line costs ten times what the line does
 
 
 def salvage(path: Path, offset: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from hookspan.clients.claude_code.transcript_files import transcript_of
-from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.reading import MAX_LINE, RefusedError, open_regular, read_on
 from hookspan.wire.fields import timestamp_ns
 from hookspan.wire.foreign import decoder
 
@@ -82,7 +82,7 @@ class Branches:
         except (OSError, RefusedError):
             return
         try:
-            while self._offset < MOST and (data := os.pread(descriptor, CHUNK, self._offset)):
+            while self._offset < MOST and (data := read_on(descriptor, CHUNK, self._offset)):
                 self._offset += len(data)
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:

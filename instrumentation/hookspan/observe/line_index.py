@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from hookspan.reading import MAX_LINE, open_regular
+from hookspan.reading import MAX_LINE, open_regular, read_on
 
 CHUNK: Final = 1 << 20
 
@@ -38,7 +38,7 @@ class LineIndex:
     def grow(self, descriptor: int) -> None:
         """Read on to the file's end. A half-written line is left for the next time."""
         rest = b""
-        while data := os.pread(descriptor, CHUNK, self.offset + len(rest)):
+        while data := read_on(descriptor, CHUNK, self.offset + len(rest)):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self.line(line, Place(self.offset, len(line)))

@@ -26,7 +26,7 @@ from hookspan.clients.conversations import (
 )
 from hookspan.clients.message import Answered, Kind, Message
 from hookspan.model import ids
-from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.reading import MAX_LINE, RefusedError, open_regular, read_on
 from hookspan.store import Reader
 from hookspan.wire.scrub import label
 
@@ -239,7 +239,7 @@ def _is_of_events(source: Source) -> bool:
 def _lines(descriptor: int, marks: Sequence[bytes]) -> Iterator[bytes]:
     """Those lines of a file that may hold results of tools."""
     rest, offset = b"", 0
-    while data := os.pread(descriptor, CHUNK, offset):
+    while data := read_on(descriptor, CHUNK, offset):
         offset += len(data)
         *lines, rest = (rest + data).split(b"\n")
         yield from (line for line in lines if any(mark in line for mark in marks))

@@ -10,7 +10,7 @@ import msgspec
 
 from hookspan.clients import transcripts
 from hookspan.model.state import SessionState
-from hookspan.reading import MAX_LINE, open_regular
+from hookspan.reading import MAX_LINE, open_regular, read_on
 from hookspan.wire.facts import Fact, ModelCall
 from hookspan.wire.fields import timestamp_ns
 from hookspan.wire.foreign import decoder
@@ -66,7 +66,7 @@ class TranscriptFile:
             found: list[Fact] = []
             total = 0
             while total < limit and len(found) < MAX_FACTS:
-                data = os.pread(descriptor, min(CHUNK, limit - total), self.offset)
+                data = read_on(descriptor, min(CHUNK, limit - total), self.offset)
                 if not data:
                     break
                 later = self._later(data, until) if until else 0
