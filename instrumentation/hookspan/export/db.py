@@ -30,6 +30,7 @@ from hookspan.store.database import (
     delete,
     is_damage,
     open_writer,
+    put_in_place,
     set_aside,
 )
 from hookspan.store.schema import SpanKey
@@ -340,12 +341,11 @@ class ExportDb:
             written.close()
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
-        aside = set_aside(self._path, time.time_ns())
-        fresh.rename(self._path)
+        put_in_place(self._path, fresh)
         self._db = _open(self._path)
         self._files = Files(self._path, self._db)
         self.renewed = why
-        _logger.warning("export.db was damaged and is written again", extra={"reason": why, "aside": str(aside)})
+        _logger.warning("export.db was damaged and is written again", extra={"reason": why})
 
     def _note_traces(self, traces: Mapping[str, Trace]) -> None:
         _write_traces(self._db, traces)

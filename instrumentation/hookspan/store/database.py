@@ -202,6 +202,13 @@ def delete(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def put_in_place(path: Path, fresh: Path) -> None:
+    """Put a database that was written anew where the old one is; who is killed meanwhile leaves either."""
+    for suffix in COMPANIONS:  # a log is of one database, and SQLite would apply it to any
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    fresh.replace(path)
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether somebody else held the database for longer than BUSY: it is to be asked again."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY

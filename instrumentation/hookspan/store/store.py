@@ -21,7 +21,7 @@ from hookspan.paths import Paths
 
 from . import logs, retention, schema, told
 from .clean import cleaned
-from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, set_aside
+from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, put_in_place
 from .retention import Pruned, Retention
 
 
@@ -102,9 +102,7 @@ class Store:
         with damage_noticed(self.path):
             copy_to(fresh, self._db)
         self._db.close()
-        if (old := set_aside(self.path, time.time_ns())) is not None:
-            delete(old)
-        fresh.rename(self.path)
+        put_in_place(self.path, fresh)
 
     def position(self) -> Position | None:
         """Where to go on reading the journal, None at the beginning."""
