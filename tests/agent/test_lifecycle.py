@@ -307,23 +307,34 @@ def test_who_can_not_follow_a_setting_yet_does_so_later_and_keeps_nobody_else(ma
 
 
 EXPORT_FAILS_ONCE = """
+import errno
 from hookspan.export import exporter
 true_start, left = exporter.Exporter.start, [True]
 def start(self):
     if left:
         left.pop()
-        raise OSError(28, "hunter2")
+        raise {error}
     true_start(self)
 exporter.Exporter.start = start
 """
 
 
 @pytest.mark.slow
-def test_an_exporter_that_could_not_be_started_is_made_anew(machine: Machine, sink: Sink):
-    launch(machine, "--stay", fault=EXPORT_FAILS_ONCE)
+@pytest.mark.parametrize(
+    ("error", "at_once", "says"),
+    [('OSError(errno.ENOSPC, "hunter2")', False, "followed"), ('ValueError("hunter2")', True, "can't begin")],
+)
+def test_an_exporter_that_could_not_be_started_is_made_anew(
+    error: str, at_once: bool, says: str, machine: Machine, sink: Sink
+):
+    endpoint = f'[export]\nendpoint = "{sink.url}"\n'
+    if at_once:
+        machine.paths.config.write_text(endpoint)
+    launch(machine, "--stay", fault=EXPORT_FAILS_ONCE.format(error=error))
     ready(machine)
-    machine.paths.config.write_text(f'[export]\nendpoint = "{sink.url}"\n')
-    until(lambda: any("followed" in str(line) for line in machine.log()))
+    if not at_once:
+        machine.paths.config.write_text(endpoint)
+    until(lambda: any(says in str(line) for line in machine.log()))
     until(lambda: machine.status()["export"] and "problem" not in machine.status()["export"])
     machine.hooks(*SESSION)
     sink.wait(lambda: sink.distinct_spans >= len(SESSION))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.ingest import Watermark
+from hookspan.agent.ingest.disk import is_disk
 from hookspan.agent.settings import AgentSettings
 from hookspan.config import Settings
 from hookspan.observe.conversation import Conversation
@@ -49,10 +50,19 @@ class Exports:
         self._lock = threading.RLock()
 
     def store_opened(self) -> None:
-        """The store is open, and nothing was committed yet; once more after a damaged one was set aside."""
-        with self._lock:
-            self._end()
-            self._begin()
+        """The store is open, and nothing was committed yet; once more after a damaged one was set aside.
+
+        Raises what the disk is the reason of, which can be waited for; after anything else it is tried again later.
+        """
+        try:
+            with self._lock:
+                self._end()
+                self._begin()
+        except Exception as error:
+            if is_disk(error):
+                raise
+            _logger.exception("export can't begin yet")
+            self._settings.again(self.settings_changed)
 
     def settings_changed(self) -> None:
         """Continue with the current settings."""

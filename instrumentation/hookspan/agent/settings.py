@@ -106,6 +106,11 @@ class AgentSettings:
                 else:
                     del self._waiting[subscriber]
 
+    def again(self, subscriber: Callable[[], None]) -> None:
+        """Have a subscriber called the next time, and until it can follow."""
+        with self._telling:
+            self._waiting[subscriber] = ""
+
     @property
     def trouble(self) -> str:
         """Why a part of the agent can't follow the settings in force yet; empty if all do."""
