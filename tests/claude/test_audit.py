@@ -38,16 +38,22 @@ WHO = {"hook": {"hook"}, "config": {"rule", "mode", "client", "bypass", "unknown
 Decisions = dict[str, tuple[bool, str]]
 
 
+def own_records(found: Iterable[Log], event: logs.LogEvent) -> list[dict[str, Any]]:
+    """Those of hookspan, each once: who is killed before it noted what it sent sends that again."""
+    named = [log.attributes for log in found if log.event_name == event.name]
+    return list({one[sc.LOG_RECORD_UID]: dict(one) for one in named}.values())
+
+
 def decisions(found: Iterable[Log]) -> Decisions:
     """Of hookspan: whether each call was let run, and who decided."""
-    own = [log.attributes for log in found if log.event_name == logs.DECISION.name]
+    own = own_records(found, logs.DECISION)
     decided = {one[sc.TOOL_CALL_ID]: (one[sc.VERDICT] == "allowed", one[sc.DECIDED_BY]) for one in own}
     assert len(decided) == len(own), "a call has one"
     return decided
 
 
 def ids(found: Iterable[Log], event: logs.LogEvent, key: str) -> Counter[str]:
-    return Counter(str(log.attributes[key]) for log in found if log.event_name == event.name)
+    return Counter(str(one[key]) for one in own_records(found, event))
 
 
 def theirs(found: Iterable[Log], event: str, **wanted: str) -> list[dict[str, Any]]:
