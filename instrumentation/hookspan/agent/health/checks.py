@@ -235,7 +235,7 @@ def _no_export(agent: Inspected) -> Finding:
     if off := agent.exports.off:
         return Finding(Status.HEALTHY, f"off: {off}", unit="s")
     if reason := agent.settings.trouble:
-        todo = "see whether another program holds `export.db`; it is tried again every five seconds"
+        todo = "see `agent.log`, and whether another program holds `export.db`; it is tried again each five seconds"
         return Finding(Status.WARNING, f"can't begin: {reason}", unit="s", todo=todo)
     return Finding(Status.HEALTHY, "begins once the store is open", unit="s")
 
