@@ -124,6 +124,17 @@ def test_a_record_that_breaks_something_is_set_aside_and_the_rest_goes_on(machin
     assert dropped(machine) == {f"{where}/raised": 9}, "what was passed stays passed"
 
 
+def test_an_entry_of_what_was_set_aside_that_was_cut_is_passed_over(machine: Machine):
+    machine.paths.quarantine.mkdir(exist_ok=True)
+    entry = '{"record":1,"reason":"not_json","at":1,"bytes":6,"data":"日本"}\n'.encode()
+    (machine.paths.quarantine / "2026-11-26.jsonl").write_bytes(entry[:-4] + entry)
+    append(machine, small_session()[0], b"not json")
+    launch(machine, "--stay")
+    until(lambda: machine.pid and sum(dropped(machine).values()) == 1)
+    assert machine.counts().events == 1
+    assert not list(machine.paths.state.glob("*.damaged*"))
+
+
 def test_lines_that_are_no_events_are_set_aside_and_counted_once(machine: Machine):
     append(
         machine, b"not json", small_session()[0], b"[1]", b'{"v":1,"at":1,"event":5}', b"\xff\xfe", small_session()[0]

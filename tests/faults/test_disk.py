@@ -1,6 +1,7 @@
 """The disk is full, read-only, or gone."""
 
 import contextlib
+import json
 import os
 import shutil
 from collections import Counter
@@ -228,16 +229,22 @@ def test_chain(sealing: Stand):
 @fault("disk full", "when a line is set aside", "it is skipped and counted; the journal keeps it", "set aside")
 def test_quarantine(at: Stand):
     at.machine.paths.quarantine.mkdir(exist_ok=True)
-    with mounted(at.machine.paths.quarantine, "-o", "size=4096") as disk:
-        (disk / "ballast").write_bytes(b"x" * 4096)
+    with mounted(at.machine.paths.quarantine, "-o", "size=8192") as disk:
+        (ballast := disk / "ballast").write_bytes(b"x" * 4096)
         at.start()
         at.hooks()
         with at.machine.paths.current.open("ab") as file:
-            file.write(b"not json\n")
+            file.write("{日本語}".encode() * 1000 + b"\n")  # of whose entry a page can be written
         at.hooks()
         at.settle()
         at.status(says="set aside")
         assert at.machine.status()["ingest"]["quarantined"] == 1
+        ballast.unlink()
+        with at.machine.paths.current.open("ab") as file:
+            file.write(b"not json\n")
+        until(lambda: at.machine.status()["ingest"]["quarantined"] == 2)
+        (day,) = disk.iterdir()
+        assert json.loads(day.read_bytes())["data"] == "not json", "nothing of the first is before it"
 
 
 @fault("disk full", "when an old segment is reduced and packed", "it stays as it is until there is room", "resources: ")

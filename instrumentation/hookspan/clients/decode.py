@@ -11,6 +11,7 @@ from hookspan.catalogue.codex import CODEX
 from hookspan.catalogue.copilot import COPILOT
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import digest
+from hookspan.wire.foreign import UNREADABLE
 from hookspan.wire.record import STATUS_LINE, RawEvent, Record, Unreadable, read_line, read_raw
 from hookspan.wire.reduced import Reduced
 
@@ -84,7 +85,7 @@ def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Record:
 def _fields(line: RawEvent) -> dict[str, Any]:
     try:
         fields = _decode(line.event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Unreadable("not_json") from error
     if type(fields) is not dict:
         raise Unreadable("no_event")
@@ -96,5 +97,5 @@ def shell_command(data: bytes) -> str:
     try:
         line = read_raw(data)
         return REDUCERS.get(line.agent, _DEFAULT).shell_command(line.event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""

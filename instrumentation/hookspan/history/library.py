@@ -19,7 +19,7 @@ from hookspan.clients.copilot.settings_files import EVENTS
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 from hookspan.wire.facts import AgentMeta
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 from . import rollouts
 from .lines import Source
@@ -216,7 +216,7 @@ def _cwd_of_events(path: str) -> str:
     first = read_small(path, HEAD).partition(b"\n")[0]
     try:
         return _event(first).data.context.cwd
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
 
 
@@ -225,7 +225,7 @@ def _session_in(path: str) -> str:
     for data in read_small(path, HEAD).splitlines():
         try:
             return str(_owner(data).session_id)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
     return ""
 

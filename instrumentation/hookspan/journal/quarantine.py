@@ -12,6 +12,7 @@ import msgspec
 
 from hookspan.folders import make_folders
 from hookspan.paths import Paths
+from hookspan.wire.foreign import UNREADABLE
 
 SAMPLE: Final = 64 << 10  # bytes kept of a line; the line itself stays in the journal under its number
 CAP: Final = 16 << 20  # bytes of all files; a flood of foreign lines must not double the journal
@@ -67,7 +68,11 @@ class Quarantine:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._folder / file, flags, 0o600)
         try:
-            self._size += os.write(descriptor, entry)
+            end = os.fstat(descriptor).st_size
+            if os.write(descriptor, entry) == len(entry):
+                self._size += len(entry)
+            else:  # a full disk: the next entry must begin on a line of its own
+                os.ftruncate(descriptor, end)
         finally:
             os.close(descriptor)
 
@@ -98,6 +103,6 @@ def _entries(folder: Path) -> list[Entry]:
     for path in sorted(folder.glob(FILES)):
         with path.open("rb") as file:
             for line in file:
-                with contextlib.suppress(msgspec.DecodeError):  # truncated by a full disk
+                with contextlib.suppress(*UNREADABLE):  # cut by a full disk
                     entries.append(decoder.decode(line))
     return entries

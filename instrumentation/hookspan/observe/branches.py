@@ -11,7 +11,7 @@ import msgspec
 from hookspan.clients.claude_code.transcript_files import transcript_of
 from hookspan.reading import MAX_LINE, RefusedError, open_regular, read_on
 from hookspan.wire.fields import timestamp_ns
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 CHUNK: Final = 1 << 20
 MOST: Final = 256 << 20
@@ -99,7 +99,7 @@ class Branches:
             return
         try:
             line = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return
         at = timestamp_ns(line.timestamp)
         if not at or not _NAME.fullmatch(line.git_branch):

@@ -21,7 +21,7 @@ from hookspan.model.state import bound
 from hookspan.paths import Paths
 from hookspan.reading import RefusedError, open_regular
 from hookspan.store import Reader
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 from hookspan.wire.scrub import bounded_json, bounded_text
 
 from .line_index import LineIndex, LineIndexes, Place
@@ -100,7 +100,7 @@ class Conversation:
         """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known."""
         operation = span.attributes.get(sc.GEN_AI_OPERATION_NAME)
         found: dict[str, str] = {}
-        with contextlib.suppress(OSError, RefusedError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with contextlib.suppress(OSError, RefusedError, *UNREADABLE):
             if operation == "execute_tool":
                 found = self._tool(span, limit)
             elif operation == "chat":

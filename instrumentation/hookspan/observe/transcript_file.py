@@ -13,7 +13,7 @@ from hookspan.model.state import SessionState
 from hookspan.reading import MAX_LINE, open_regular, read_on
 from hookspan.wire.facts import Fact, ModelCall
 from hookspan.wire.fields import timestamp_ns
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 from .prices import put_price
 from .repositories import work_tree
@@ -148,7 +148,7 @@ def _time_of(line: bytes) -> int:
     """When a line was written (Unix ns), 0 for a line without a time."""
     try:
         return timestamp_ns(_timed(line).timestamp)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return 0
 
 

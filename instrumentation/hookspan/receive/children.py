@@ -20,6 +20,7 @@ from hookspan import atomic
 from hookspan.journal import writer
 from hookspan.wire import Fact
 from hookspan.wire.facts import Children
+from hookspan.wire.foreign import UNREADABLE
 
 from .child_spans import INT64_MAX, Sent, children
 from .joining import Execution, Joining
@@ -48,7 +49,6 @@ class Came(msgspec.Struct, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Came).decode
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a line raises that is damaged, or another version's."""
 
 
@@ -174,7 +174,7 @@ def read_log(path: Path) -> Iterator[Came]:
     """What came, as far as it can be read; nothing where there is no log."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         for line in file:
-            with contextlib.suppress(*_UNREADABLE):
+            with contextlib.suppress(*UNREADABLE):
                 yield _decode(line)
 
 

@@ -6,8 +6,6 @@ import bisect
 import operator
 from typing import Any, Final, Literal
 
-import msgspec
-
 from hookspan.journal import segments
 from hookspan.journal.records import Records
 from hookspan.journal.tail import LINE_MAX
@@ -15,7 +13,7 @@ from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.web import schemas
 from hookspan.web.serializers import ms
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 from hookspan.wire.record import STATUS_LINE
 
 SHOWN: Final = 32 << 10  # bytes of a line in a list
@@ -85,7 +83,7 @@ def item(number: int, line: bytes, shown: int) -> schemas.LogItem:
     """A line as the page gets it."""
     try:
         fields: dict[str, Any] | None = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         fields = None
     about = fields or {}
     event = about.get("event")

@@ -12,6 +12,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises of bytes that are no such JSON: cut, in no UTF-8, too deep."""
+
 _T = TypeVar("_T")
 _HALF: Final = re.compile(rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|[c-fC-F][0-9a-fA-F]{2})")
 """The escape of a half, or of both halves of a character."""
@@ -20,7 +23,7 @@ _BACKSLASH: Final = ord("\\")
 
 
 def decoder(kind: type[_T]) -> Callable[[bytes | str], _T]:
-    """A function that decodes such JSON; it raises what msgspec raises."""
+    """A function that decodes such JSON; it raises what `UNREADABLE` has."""
     decode = msgspec.json.Decoder(kind).decode
 
     def tolerantly(data: bytes | str) -> _T:

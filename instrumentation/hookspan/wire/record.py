@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from .facts import Fact, Forgotten
-from .foreign import decoder
+from .foreign import UNREADABLE, decoder
 from .reduced import Reduced
 
 Record: TypeAlias = Reduced | Fact
@@ -114,7 +114,7 @@ def read_line(data: bytes) -> RawEvent | Record:
             return record
     except msgspec.ValidationError as error:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Unreadable("not_json") from error
     if line.kind not in {EVENT, STATUS_LINE} or not 0 < line.at < _AT_MAX:
         raise Unreadable("foreign")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 from .transcript_lines import blocks
 
@@ -69,7 +69,7 @@ def read(line: bytes) -> SaidLine | None:
     """The line, or None for one that can't be read."""
     try:
         return _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

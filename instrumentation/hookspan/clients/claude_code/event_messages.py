@@ -13,7 +13,7 @@ import msgspec
 from hookspan.clients.message import Message, made
 from hookspan.screen import shown
 from hookspan.wire.fields import as_array, as_name, as_object
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 from .conversation import SaidLine, result_text
 from .messages import call_of, said_by_user
@@ -37,7 +37,7 @@ class EventConversation:
         """See `conversations.Conversation`."""
         try:
             record = _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return []
         event = record.event
         read = _READERS.get(as_name(event.get("hook_event_name")))

@@ -33,6 +33,7 @@ from hookspan.wire.facts import (
     Title,
 )
 from hookspan.wire.fields import as_count, as_given_name, as_number, as_object, as_path, as_word, timestamp_ns
+from hookspan.wire.foreign import UNREADABLE
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, calls_of, decode, results_of, text_of, tool_results
@@ -146,7 +147,7 @@ class TranscriptParser:
         self._offset += len(data)
         try:
             line = decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self.unreadable += 1
             return
         at = timestamp_ns(line.timestamp)

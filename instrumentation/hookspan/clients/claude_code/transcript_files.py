@@ -16,7 +16,7 @@ from hookspan.errors import UserError
 from hookspan.folders import absolute, home_folder
 from hookspan.reading import RefusedError, read_small
 from hookspan.wire.facts import AgentMeta
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
 WORKFLOW_RUN: Final = re.compile(r"wf_[a-z0-9-]{6,64}")
@@ -100,7 +100,7 @@ def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
     """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
     try:
         meta = _meta(read_small(path))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return AgentMeta(
         at=0,

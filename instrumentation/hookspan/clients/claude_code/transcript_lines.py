@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from hookspan.wire.fields import timestamp_ns
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 """Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
@@ -150,7 +150,7 @@ def read_history_line(data: bytes) -> HistoryLine | None:
     """A line for the importer, or None for one that can't be read."""
     try:
         return _decode_history(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -175,7 +175,7 @@ _blocks = msgspec.json.Decoder(list[_Block]).decode
 def _read_blocks(content: msgspec.Raw) -> list[_Block]:
     try:
         return _blocks(content)
-    except msgspec.DecodeError:  # a text, mostly
+    except UNREADABLE:  # a text, mostly
         return []
 
 

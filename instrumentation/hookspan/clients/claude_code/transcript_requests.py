@@ -13,6 +13,7 @@ import msgspec
 
 from hookspan.wire.facts import Definition, Listing, RequestShape
 from hookspan.wire.fields import as_array, as_given_name, as_object
+from hookspan.wire.foreign import UNREADABLE
 
 MCP: Final = "mcp__"
 """How the name of an MCP server's tool begins: `mcp__SERVER__TOOL`."""
@@ -59,7 +60,7 @@ def asked(shape_hash: str, params: msgspec.Raw) -> Asked:
     """From an `api-request` line."""
     try:
         given = as_object(msgspec.json.decode(params))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         given = {}
     effort = as_object(given.get("output_config")).get("effort")
     return Asked(shape_hash[:_SHAPE_DIGITS], as_given_name(effort))
@@ -69,7 +70,7 @@ def shape_of(shape_hash: str, shape: msgspec.Raw) -> RequestShape | None:
     """From an `api-request-shape` line; None for one without tools and system prompt, or of another form."""
     try:
         parts = _shape(shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if parts is None or not shape_hash:
         return None
@@ -87,7 +88,7 @@ def _definitions(tools: Iterable[msgspec.Raw]) -> Iterator[Definition]:
     for tool in tools:
         try:
             head = _tool(tool)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             continue
         if head.name and not head.defer_loading:
             yield Definition(as_given_name(head.name), _digest(bytes(tool)), len(bytes(tool).decode(errors="replace")))
@@ -108,7 +109,7 @@ def listing_of(attachment: msgspec.Raw) -> Listing | None:
     try:
         kind = _LISTINGS.get(_kind(attachment).type)
         listed = msgspec.json.decode(attachment) if kind else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if kind is None:
         return None

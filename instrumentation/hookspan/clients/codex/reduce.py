@@ -18,7 +18,7 @@ from hookspan.prices import Used, price
 from hookspan.wire import command, shell_targets, targets
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import LOCAL_KEY, SYNTHETIC_KEY, as_count, as_name, as_object, copied, copy, digest
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 from hookspan.wire.reduced import SERVED_BY_OPENAI, ModelRequest, Reduced, Target
 from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
@@ -190,7 +190,7 @@ def _reduce_response(event: Reduced, response: object, key: bytes) -> None:
     if text and event.tool in CODEX.starts_agents:
         try:
             told = _decode(response)  # type: ignore[arg-type]
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return
         event.child_agent = as_name(as_object(told).get("agent_id"))
 

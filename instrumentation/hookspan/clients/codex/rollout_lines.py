@@ -13,7 +13,7 @@ import msgspec
 
 from hookspan.catalogue.codex import CODEX
 from hookspan.wire.fields import as_array, as_name, as_object, timestamp_ns
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 
 from .reduce import PATCH, SHELL
 
@@ -69,7 +69,7 @@ def read(data: bytes) -> Line | None:
     """The line, or None for one that can't be read."""
     try:
         return _line(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -107,7 +107,7 @@ def _given(payload: dict[str, Any]) -> dict[str, Any]:
         return {"command": text}
     try:
         return as_object(_decode(payload.get("arguments") or "{}"))
-    except (msgspec.DecodeError, RecursionError, TypeError):
+    except (*UNREADABLE, TypeError):
         return {}
 
 

@@ -28,7 +28,7 @@ from hookspan.wire.facts import (
     TranscriptEvent,
 )
 from hookspan.wire.fields import as_count, as_name, as_number, as_object, as_path, as_word, digest, timestamp_ns
-from hookspan.wire.foreign import decoder
+from hookspan.wire.foreign import UNREADABLE, decoder
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
@@ -75,7 +75,7 @@ def read(data: bytes) -> Line | None:
     """The line, or None for one that can't be read."""
     try:
         return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
