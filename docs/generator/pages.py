@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 import licences
-from introspect import meanings, resource_keys
+from introspect import SERVICES, meanings, resource_keys, services_of_gauge
 from registry import CONVENTIONS, GENAI_COMMIT
 
 from hookspan.catalogue import attributes as sc
@@ -22,7 +22,7 @@ from hookspan.catalogue.logs import COMMON as LOG_COMMON
 from hookspan.catalogue.logs import LOG_EVENTS, SEALS
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
-from hookspan.catalogue.spans import COMMON, SPANS
+from hookspan.catalogue.spans import CHILD, COMMON, SPANS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, options_of
 from hookspan.record import Record
 from hookspan.wire.facts import Observed
@@ -86,7 +86,7 @@ def _index() -> list[str]:
                 ("development", "In OpenTelemetry's conventions, where it may still change."),
                 (
                     "hookspan",
-                    "Ours, named `hookspan.*`. It may change until hookspan 1.0, and only with a line in the changelog.",
+                    "Ours: `hookspan.*`, and `hook.event`. It may change until hookspan 1.0, and only with a line in the changelog.",
                 ),
                 ("claude-code", "As Claude Code's own telemetry names it, so that the two can be joined."),
             ),
@@ -122,10 +122,12 @@ def _spans() -> list[str]:
         lines += [
             f"## `{span.name}`",
             "",
+            span.brief,
+            "",
             *_table(
                 ("", ""),
                 (
-                    ("kind", span.kind),
+                    ("kind", "the program's own" if span is CHILD else span.kind),
                     ("scope", f"`{span.scope}`"),
                     ("parent", span.parent),
                     ("begins", span.begins),
@@ -162,7 +164,7 @@ def _spans() -> list[str]:
         "",
         f"`service.name` is `{SERVICE_NAME}` for Claude Code, "
         + "".join(f"`{service_of(name)}` for {each.title}, " for name, each in CLIENTS.items() if service_of(name))
-        + f"and `{AGENT_SERVICE_NAME}` for the agent's own metrics. All have",
+        + f"and `{AGENT_SERVICE_NAME}` for the agent's own metrics; a program's spans have the program's. All have",
         _code(key for key in resource_keys() if key != "service.name")
         + ", and the `[resource]` table of the settings. With `identity.user`, those of coding agents have `user.id`, "
         + "and with `name` `user.name`.",
@@ -261,7 +263,7 @@ def _metrics() -> list[str]:
         f"{', '.join(f'`{one.name}`' for one in SUMS if one.name in REPEATED)} repeat others in the conventions' words and",
         "are sent with `export.genai_metrics` only.",
         "",
-        f"## What coding agents did (`{SERVICE_NAME}`, `codex-hooks`)",
+        f"## What coding agents did ({_code(SERVICES)})",
         "",
         *_table(
             ("metric", "type", "unit", "meaning", "counted when", "attributes", "stability"),
@@ -280,11 +282,10 @@ def _metrics() -> list[str]:
                     f"`{one.unit}`",
                     one.description,
                     _code(one.attributes),
-                    f"`{service}`",
+                    _code(services_of_gauge(one)),
                     _stability(one.name),
                 )
-                for service, instruments in ((SERVICE_NAME, READ_OF_CLIENT), (AGENT_SERVICE_NAME, READ_OF_AGENT))
-                for one in instruments
+                for one in (*READ_OF_CLIENT, *READ_OF_AGENT)
             ),
         ),
         f"`{sc.STATE}` of `hookspan.session.active` is one of {_code(one.value for one in SessionPhase if one is not SessionPhase.ENDED)}.",

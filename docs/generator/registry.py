@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import yaml
-from introspect import meanings, resource_keys
+from introspect import meanings, resource_keys, services_of_gauge
 
 from hookspan import __version__
 from hookspan.catalogue import attributes as sc
@@ -228,16 +228,16 @@ def _is_our_metric(instrument: Instrument) -> bool:
 
 
 def _metrics() -> Iterable[Node]:
-    for service, instruments in ((SERVICE_NAME, (*SUMS, *READ_OF_CLIENT)), (AGENT_SERVICE_NAME, READ_OF_AGENT)):
-        for one in filter(_is_our_metric, instruments):
-            node = {
-                "name": one.name,
-                "instrument": one.kind.value,
-                "unit": one.unit,
-                "stability": "development",
-                "brief": one.description,
-                "note": f"Counted when: {one.moves}." if one.moves else f"Of service `{service}`, read at each export.",
-            }
-            if one.attributes:
-                node["attributes"] = [*_references(one.attributes)]
-            yield node
+    for one in filter(_is_our_metric, (*SUMS, *READ_OF_CLIENT, *READ_OF_AGENT)):
+        of = " and ".join(f"`{service}`" for service in services_of_gauge(one))
+        node = {
+            "name": one.name,
+            "instrument": one.kind.value,
+            "unit": one.unit,
+            "stability": "development",
+            "brief": one.description,
+            "note": f"Counted when: {one.moves}." if one.moves else f"Of service {of}, read at each export.",
+        }
+        if one.attributes:
+            node["attributes"] = [*_references(one.attributes)]
+        yield node

@@ -618,7 +618,11 @@ CHILD_ORPHAN: Final = _ours(
     "boolean",
     "Whether the span's parent was never sent, as when its program is killed: it hangs below the call itself.",
 )
-SYNTHETIC: Final = _ours("hookspan.synthetic", "boolean", "Whether it was made by `hookspan doctor --end-to-end`.")
+SYNTHETIC: Final = _ours(
+    "hookspan.synthetic",
+    "boolean",
+    "Whether `hookspan doctor` made it, to test the endpoint or, with `--end-to-end`, every stage.",
+)
 LABEL: Final = _ours(
     "hookspan.label",
     "string",

@@ -453,6 +453,9 @@ READ_OF_CLIENT: Final = (
 )
 """Read from the store at each export."""
 
+OF_EACH_CLIENT: Final = frozenset({"hookspan.session.active", "hookspan.client.info"})
+"""Those of `READ_OF_CLIENT` that each coding agent has under its own service; the others are of all, Claude Code's."""
+
 READ_OF_AGENT: Final = (
     _gauge("hookspan.agent.ingest.delay", "s", "Time from the newest event to its commit."),
     _gauge("hookspan.agent.ingest.lag", "s", "Time since the journal was last read to its end."),
