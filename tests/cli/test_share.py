@@ -142,6 +142,27 @@ def test_secrets_paths_and_names_are_left_out_and_counted(document):
     assert document.removed["names"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("docker run -v /srv/a/data:/srv/acme/x web", "docker run -v …/data:…/x web"),
+        ("rsync host:/srv/acme/x .", "rsync host:…/x ."),
+        ("PATH=/usr/bin:/opt/acme/tools/bin", "PATH=…/bin:…/bin"),
+        ("cc -I/opt/acme/include -L/opt/acme/lib", "cc -I…/include -L…/lib"),
+        ("see file:///home/bob/x/y", "see file://…/y"),
+        ("cat </home/bob/x/y&", "cat <…/y&"),
+        ("ls $HOME/acme/x ${HOME}/acme/y ~/acme/z", "ls …/x …/y …/z"),
+        ("/srv/a#1/b=2/50%/c", "…/c"),
+        (
+            "https://a.example:80/b/c src/a/b ../a/b 1/2/3 a-/b/c",
+            "https://a.example:80/b/c src/a/b ../a/b 1/2/3 a-/b/c",
+        ),
+    ],
+)
+def test_of_an_absolute_path_the_last_name_stays(said, left):
+    assert Redaction(()).text(said) == left
+
+
 class _Typed(SessionMessages):
     def subagents(self, _session):
         return [Subagent("a1", "review by me@mail.example", "")]

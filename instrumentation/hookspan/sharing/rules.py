@@ -14,12 +14,16 @@ from typing import Any, Final
 from hookspan.wire.scrub import GONE, inner_key, is_secret, scrub
 
 _SHORTEST: Final = 3  # characters of a name that is looked for: a shorter one is in every other word
-_PATH: Final = re.compile(r"(?<![\w.~/:<&-])(?:~/(?:[\w.@+-]+/)*|/(?:[\w.@+-]+/)+)(?P<last>[\w.@+-]+)")
+_NAME: Final = r"[\w.@+%#=~-]+"
+_PATH: Final = re.compile(  # not within a relative one or an address, but behind `-I`
+    r"(?:(?<![\w.~/-])|(?<=^-[A-Za-z])|(?<=[^\w-]-[A-Za-z])|(?<=file://))"
+    rf"(?:(?:~|\$HOME|\$\{{HOME\}})/(?:{_NAME}/)*|/(?:{_NAME}/)+)(?P<last>{_NAME})"
+)
 _MAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}")
 
 RULES: Final[dict[str, str]] = {
     "secrets": "Keys, tokens and passwords of the usual formats. No guarantee: read the file before you give it away.",
-    "paths": "Absolute paths: only the last name stays.",
+    "paths": "Absolute paths: only the last name stays. A blank ends a path.",
     "names": "Your login name, the names of this machine and of the session's host, and mail addresses.",
 }
 """Each rule with what it removes. Secrets always go; the others may be kept."""

@@ -25,19 +25,37 @@ EXAMPLES: Final = 3
 HOUR_MINUTES: Final = 60
 NO_MODEL: Final = "unknown"
 
-# A prefix rule for these would allow anything: they run other programs, or remove, or reach the network.
+# No rule, be it for one command: they run other programs, or remove, or reach the network.
 NO_RULE: Final = frozenset(
     "awk bash bun chmod chown curl dd deno doas docker env eval exec find kill kubectl mv node nohup npx perl php "
     "podman python python3 rm rsync ruby scp sed sh source ssh su sudo tee time uvx watch wget xargs zsh".split()
 )
+# Whatever their arguments are, these read, check or test. Of any other program only the very command is known.
+HARMLESS: Final = frozenset(
+    "basename cat cmp comm cut date df diff dirname du echo eslint file flake8 grep head hostname id jest jq ls md5sum "
+    "mypy nl phpunit prettier printf ps pwd pylint pyright pytest readlink realpath rspec ruff sha256sum stat tail tr "
+    "tsc type uname vitest wc which whoami".split()
+)
 # Of these the second word says what they do.
 TWO_WORDS: Final = frozenset(
-    "apt aws az brew bundle cargo composer conda dotnet gcloud gem gh git go gradle helm just make mix mvn npm pip "
-    "pip3 pipenv pnpm poetry pre-commit rails rake ruff rustup systemctl terraform tox uv yarn".split()
+    "apt brew bundle cargo composer conda dotnet gem gh git go gradle helm just make mix mvn npm pip pip3 pipenv pnpm "
+    "poetry pre-commit rails rake ruff rustup terraform tox uv yarn".split()
 )
-_RUNS: Final = frozenset({"run", "exec", "x", "dlx", "tool"})  # `npm run`: only the third word says what
-_NO_PREFIX: Final = frozenset(  # subcommands that run what they are given, or can't be undone
-    {("git", "push"), ("git", "reset"), ("git", "clean"), ("uv", "run"), ("poetry", "run"), ("pipenv", "run")}
+# Subcommands that run what they are given: a rule only if that is harmless.
+_RUNS_ANY: Final = frozenset(
+    tuple(pair.split())
+    for pair in (
+        "bundle exec, conda run, dotnet tool, npm exec, npm x, pipenv run, pnpm dlx, pnpm exec, poetry run, tox exec, "
+        "uv run, uv tool, uv x, yarn dlx, yarn exec"
+    ).split(", ")
+)
+# Subcommands that can't be undone, or run what an option says.
+_NO_PREFIX: Final = frozenset(
+    tuple(pair.split())
+    for pair in (
+        "cargo publish, gh api, git bisect, git checkout, git clean, git config, git filter-branch, git push, "
+        "git rebase, git reset, git restore, git submodule, npm publish, terraform apply, terraform destroy"
+    ).split(", ")
 )
 _WORD: Final = re.compile(r"\A[A-Za-z][\w:.-]*\Z")
 _COMPOUND: Final = re.compile(r"[;&|<>`$(){}\n\\]|…\Z")
@@ -70,9 +88,18 @@ def _bash_rule(command: str) -> str:
     if not words or words[0] in NO_RULE or not _WORD.match(words[0]):
         return ""
     if words[0] not in TWO_WORDS:
-        return f"Bash({words[0]}:*)"
-    count = 3 if len(words) > 1 and words[1] in _RUNS else 2
-    if len(words) < count or not all(map(_WORD.match, words[:count])) or tuple(words[:2]) in _NO_PREFIX:
+        if words[0] in HARMLESS:
+            return f"Bash({words[0]}:*)"
+        return "" if "*" in command else f"Bash({command})"  # in a rule a `*` stands for anything
+    return _rule_of_subcommand(words)
+
+
+def _rule_of_subcommand(words: list[str]) -> str:
+    does = tuple(words[:2])
+    count = 3 if does in _RUNS_ANY or words[1:2] == ["run"] else 2  # `npm run`: only the third word says what
+    if len(words) < count or not all(map(_WORD.match, words[:count])) or does in _NO_PREFIX:
+        return ""
+    if does in _RUNS_ANY and words[2] not in HARMLESS:
         return ""
     return f"Bash({' '.join(words[:count])}:*)"
 
