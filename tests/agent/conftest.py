@@ -1,3 +1,4 @@
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -25,18 +26,23 @@ class Inbox(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-@pytest.fixture
-def inbox() -> Iterator[tuple[str, list[str]]]:
-    """Somebody to be told: the URL for `notify`, and the messages."""
-
+@contextlib.contextmanager
+def listening(port: int) -> Iterator[tuple[str, list[str]]]:
     class OneInbox(Inbox):
         received: list[str] = []  # noqa: RUF012 - one list for each inbox is what is wanted
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OneInbox)
+    server = ThreadingHTTPServer(("127.0.0.1", port), OneInbox)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"json://127.0.0.1:{server.server_address[1]}/", OneInbox.received
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[str, list[str]]]:
+    """Somebody to be told: the URL for `notify`, and the messages."""
+    with listening(0) as found:
+        yield found
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from hookspan.web.demo import lines as demo_lines
+from tests.ports import Ports
 from tests.waiting import until
 
+from .conftest import listening
 from .machine import Machine, append, event, launch, ready
 
 
@@ -72,6 +74,33 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     for who, call_id in ((session, "toolu_2"), (str(uuid.uuid4()), "toolu_3")):
         machine.hooks(event("PreToolUse", who, tool_use_id=call_id, **write))
     until(lambda: received[-1] == "shop: two sessions write the same at the same time", f"received {received}")
+
+
+@pytest.mark.slow
+def test_who_could_not_be_told_is_told_later_what_is_still_so(make_machine: Callable[..., Machine]):
+    ports = Ports()  # as long as they are held
+    port = ports["inbox"]
+    machine = make_machine(
+        settings=f'[[notify]]\nurl = "json://127.0.0.1:{port}/"\nevents = ["waiting", "turn_failed"]\n'
+        "waiting_seconds = 1\ninterval = 1\n"
+    )
+    machine.up()
+    waiting, answered, failed = (str(uuid.uuid4()) for _ in range(3))
+    call = {"tool_name": "Bash", "tool_input": {"command": "make"}, "tool_use_id": "toolu_1", "prompt_id": "p"}
+    for session in (waiting, answered):
+        machine.hooks(
+            event("UserPromptSubmit", session, prompt="go", prompt_id="p"),
+            event("PreToolUse", session, **call),
+            event("PermissionRequest", session, **call),
+        )
+    machine.hooks(event("StopFailure", failed, error="overloaded", prompt_id="p"))
+    until(lambda: machine.status()["notify"]["failures"] > 1)
+    machine.hooks(event("PostToolUse", answered, tool_response={}, **call))
+    until(lambda: [row["phase"] for row in machine.json("sessions")].count("waiting") == 1)
+    with listening(port) as (_, received):
+        until(lambda: "shop waits for you (Bash)" in "\n".join(received), f"received {received}")
+        until(lambda: machine.status()["notify"]["problem"] is None)
+    assert sorted("\n".join(received).splitlines()) == ["shop waits for you (Bash)", "shop: a turn failed"]
 
 
 @contextlib.contextmanager

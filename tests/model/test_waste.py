@@ -99,6 +99,17 @@ def test_what_was_read_before_is_paid_for_until_a_summary_takes_its_place(agent)
     assert [span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in spans] == ["again"]
 
 
+def test_what_was_cut_off_has_no_success_and_is_not_read_again(agent):
+    for id_ in ("first", "second"):
+        agent.asks(id_, tool="Read")
+        agent.hook("PreToolUse", id_, tool="Read")
+        agent.hook("PostToolUse", id_, tool="Read", tool_response={"stdout": SEEN, "interrupted": id_ == "second"})
+        agent.result(id_)
+    spans = [span for rows in agent.rows for span in rows.spans if span.name == "execute_tool Read"]
+    assert [span.attributes[sc.OUTCOME] for span in spans] == ["success", "interrupted"]
+    assert ("repeated", "Read") not in agent.waste()
+
+
 def test_a_miss_costs_what_writing_costs_more_and_definitions_the_rest(agent):
     """Both are of the same tokens: together they are what these cost."""
     agent.shape("one", GREET | {"description": "G" * 4_000})

@@ -28,6 +28,7 @@ from hookspan.units import counted
 LOOK: Final = 5.0  # seconds between two looks at the sessions
 FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no news
 LINES: Final = 5  # of one message; more are counted
+RETRY_MAX: Final = 600.0  # seconds at most until a target that could not be told is tried again
 REMEMBERED: Final = 1000  # waits and alarms that were notified
 TITLE: Final = "Coding agents"
 NO_APPRISE: Final = "apprise is missing: `pipx inject hookspan apprise`"
@@ -44,12 +45,40 @@ def obstacle(targets: Sequence[Notify], env: Mapping[str, str]) -> str:
     return ""
 
 
+_Lasting = tuple[str, str, int, str]
+"""What lasts, such as a wait: its kind, the session, since when (Unix nanoseconds), and the target to tell."""
+
+
+class _News(msgspec.Struct):
+    """A line of a message, when it became known (monotonic seconds), and what lasts of which it tells."""
+
+    text: str
+    at: float
+    lasting: _Lasting | None
+
+
 class _Target(msgspec.Struct):
-    """One `[[notify]]`: what is to be told, and when something was told last (monotonic seconds)."""
+    """One `[[notify]]`: what is to be told, from when on (monotonic seconds), and what could not be told.
+
+    `failed`: how many messages in a row.
+    """
 
     settings: Notify
-    pending: list[str] = msgspec.field(default_factory=list)
-    sent_at: float = float("-inf")
+    pending: list[_News] = msgspec.field(default_factory=list)
+    due_at: float = 0.0
+    failed: int = 0
+    missed: list[_Lasting] = msgspec.field(default_factory=list)
+
+    def was_told(self) -> None:
+        self.failed, self.due_at = 0, time.monotonic() + self.settings.interval
+
+    def was_not_told(self, news: Sequence[_News]) -> None:
+        """What is still news is told later; what lasts, if it is still so then."""
+        now = time.monotonic()
+        self.pending[:0] = [one for one in news if not one.lasting and now - one.at < FRESH]
+        self.missed += [one.lasting for one in news if one.lasting]
+        self.due_at = now + min(max(self.settings.interval, LOOK) * 2**self.failed, RETRY_MAX)
+        self.failed = min(self.failed + 1, 10)
 
 
 class Notifier:
@@ -60,7 +89,7 @@ class Notifier:
         self._reader = reader
         self._lock = threading.Lock()
         self._targets: list[_Target] = []
-        self._told: collections.OrderedDict[tuple[str, str, int, str], None] = collections.OrderedDict()
+        self._told: collections.OrderedDict[_Lasting, None] = collections.OrderedDict()
         self._awake = threading.Event()
         self.sent = 0
         self.problem: str | None = None
@@ -103,18 +132,14 @@ class Notifier:
             return
         self._look()
         while (due := self._due()) is not None:
-            target, text = due
-            try:
-                self._send(target, text)
-            except ImportError:
-                self.problem = NO_APPRISE
-            except UserError as error:
-                self.problem = error.message
-            except Exception as error:  # noqa: BLE001 - one target must not keep the others from theirs
-                self.problem = "a notification was not accepted; see `agent.log`"
-                self.loop.failed(error)
-            else:
-                self.sent, self.problem = self.sent + 1, None
+            target, news = due
+            problem = self._try(target, news)
+            with self._lock:
+                if problem:
+                    target.was_not_told(news)
+                else:
+                    target.was_told()
+            self.problem, self.sent = problem, self.sent + (not problem)
         self._awake.wait(LOOK)
         self._awake.clear()
 
@@ -123,8 +148,28 @@ class Notifier:
         problem = self.problem or obstacle(self._settings.now.notify, os.environ) or None
         return {**self.loop.report(), "targets": len(self._targets), "sent": self.sent, "problem": problem}
 
+    def _try(self, target: _Target, news: Sequence[_News]) -> str | None:
+        """Tell a target; what kept it from being told."""
+        more = len(news) - LINES
+        lines = [one.text for one in news[:LINES]] + [f"and {more} more"] * (more > 0)
+        try:
+            self._send(target, "\n".join(lines))
+        except ImportError:
+            return NO_APPRISE
+        except UserError as error:
+            return error.message
+        except Exception as error:  # noqa: BLE001 - one target must not keep the others from theirs
+            self.loop.failed(error)
+            return "a notification was not accepted; see `agent.log`"
+        return None
+
     def _look(self) -> None:
         now = time.time()
+        for target in self._targets:
+            if target.missed and time.monotonic() >= target.due_at:
+                for lasting in target.missed:
+                    self._told.pop(lasting, None)
+                target.missed = []
         for row in self._reader.sessions(open_only=True, since=int((now - 86_400) * 1e9)):
             if row.local:
                 continue
@@ -147,31 +192,32 @@ class Notifier:
             self._told[key] = None
             if len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
-            self._add(kind, text, [target])
+            self._add(kind, text, [target], key)
 
     def _is_local(self, session: str) -> bool:
         row = self._reader.session(session)
         return row is not None and row.local
 
-    def _add(self, kind: str, text: str, targets: Sequence[_Target] | None = None) -> None:
+    def _add(
+        self, kind: str, text: str, targets: Sequence[_Target] | None = None, lasting: _Lasting | None = None
+    ) -> None:
         with self._lock:
             for target in self._targets if targets is None else targets:
                 if kind in target.settings.events:
-                    target.pending.append(text)
+                    target.pending.append(_News(text, time.monotonic(), lasting))
         self._awake.set()
 
-    def _due(self) -> tuple[_Target, str] | None:
-        """The target that is due, and its notifications; None if none is. A target that a policy forbids gets none."""
+    def _due(self) -> tuple[_Target, list[_News]] | None:
+        """The target that is due, and what it is told; None if none is. A target that a policy forbids gets none."""
         now = time.monotonic()
         with self._lock:
             for target in self._targets:
-                if not target.pending or now - target.sent_at < target.settings.interval:
+                if not target.pending or now < target.due_at:
                     continue
                 if not self._settings.look() or target.settings not in self._settings.now.notify:
                     continue
-                lines, target.pending, target.sent_at = target.pending, [], now
-                more = len(lines) - LINES
-                return target, "\n".join(lines[:LINES]) + (f"\nand {more} more" if more > 0 else "")
+                news, target.pending = target.pending, []
+                return target, news
         return None
 
     def _send(self, target: _Target, text: str) -> None:

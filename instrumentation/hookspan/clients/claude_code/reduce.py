@@ -177,7 +177,8 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         event.error = "exit_nonzero" if exit_code else "tool_error"
         event.exit_code = int(exit_code.group(1)) if exit_code else -1
         event.sandbox_refused = bool(_SANDBOX_REFUSED.search(error))
-    event.interrupted = get("is_interrupt") is True
+    if get("is_interrupt") is True:
+        event.interrupted = True
     if labels:
         text = (
             shell or path or given.get("pattern") or given.get("url") or given.get("query") or given.get("description")
