@@ -171,6 +171,20 @@ def test_a_partial_success_is_counted(span_export: SpanExport, sink: Sink) -> No
     assert (span_export.stats()["exported"], span_export.stats()["rejected"], span_export.stats()["queue"]) == (7, 3, 0)
 
 
+def test_a_damaged_cursor_sends_what_came_within_a_day_again(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    old = {"start": made.START - 2 * DAY - 1, "end": made.START - 2 * DAY}
+    span_export.commit(1, **old)
+    wanted = span_export.commit(3) + span_export.commit(1, **old)  # what comes late is as new as its place
+    assert exporter.drain(PATIENCE)
+    span_export.stop()
+    span_export.paths.export_db.write_bytes(b"no database")
+    sink.clear()
+    exporter = span_export.start(sink.url)
+    assert exporter.drain(PATIENCE)
+    assert (sent(sink), exporter.stats()["cursor_lost"]) == (wanted, True)
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe garbage", b"x" * 1_000_000], ids=["garbage", "huge"])
 def test_an_answer_that_makes_no_sense_is_still_a_success(span_export: SpanExport, sink: Sink, body: bytes) -> None:
     sink.fault(signal="traces", body=body, store=True)

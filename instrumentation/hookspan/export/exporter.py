@@ -152,9 +152,10 @@ class Exporter:
             self.db.measure(on=measures, temporality=kind)
         lost, self.db.replaced = self.db.replaced, False
         self._lost = self._lost or (lost and (settings.sends("traces") or settings.sends("logs")))
-        if lost:
-            self.db.set_cursor("logs", self._reader.log_before(self._clock() - AGAIN))
+        again = self._reader.place_before(self._clock() - AGAIN) if lost else None
+        if again:
+            self.db.set_cursor("logs", again)
         if settings.sends("traces") and not self.db.enabled:
-            self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
+            self.db.switch_on(again or self._reader.last_span())
         elif not settings.sends("traces") and self.db.enabled:
             self.db.switch_off()

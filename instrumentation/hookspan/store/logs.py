@@ -54,12 +54,6 @@ def last(db: Reading) -> SpanKey:
     return SpanKey.unpack(db.execute("SELECT max(key) FROM log").fetchone()[0] or 0)
 
 
-def before(db: Reading, at: int) -> SpanKey:
-    """The key of the newest record from before that time (Unix nanoseconds), (0, 0) without one."""
-    row = db.execute("SELECT key FROM log WHERE at < ? ORDER BY key DESC LIMIT 1", (at,)).fetchone()
-    return SpanKey.unpack(row[0]) if row else SpanKey(0, 0)
-
-
 def _read(row: Sequence[Any]) -> LogRow:
     key, at, event, severity, trace_id, span_id, session, attributes, label = row
     place = SpanKey.unpack(key)

@@ -130,10 +130,21 @@ class Reader(Questions):
         sql = f"SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND {schema.IS_TURN} LIMIT 1"
         return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack()))
 
-    def span_before(self, at: int) -> SpanKey:
-        """The key of the newest span that ended before that time (Unix nanoseconds), (0, 0) without one."""
-        rows = self._rows('SELECT key FROM span WHERE "end" < ? ORDER BY key DESC LIMIT 1', at)
-        return SpanKey.unpack(rows[0][0]) if rows else SpanKey(0, 0)
+    def place_before(self, at: int) -> SpanKey:
+        """The last place of spans and log records that is before all from that time (Unix nanoseconds) on.
+
+        What was written late tells of an older time, and has a place among those: where there is none of that time, the
+        places behind the newest event are left.
+        """
+        firsts = (
+            'SELECT key FROM span WHERE "end" >= ? ORDER BY key LIMIT 1',
+            "SELECT key FROM log WHERE at >= ? ORDER BY key LIMIT 1",
+            "SELECT record << 16 FROM event WHERE at >= ? ORDER BY record LIMIT 1",
+        )
+        found = [key for sql in firsts for (key,) in self._rows(sql, at)]
+        if not found:
+            found = [key for (key,) in self._rows("SELECT (max(record) + 1) << 16 FROM event") if key]
+        return SpanKey.unpack(max(0, min(found, default=0) - 1))
 
     def find_traces(self, start: str, limit: int = 10) -> list[str]:
         """Trace ids that begin with these hex digits. Raises ValueError for another text, or one that is too long."""
@@ -189,11 +200,6 @@ class Reader(Questions):
         """The key of the newest log record, (0, 0) without one."""
         with self._readings.snapshot() as db:
             return SpanKey(0, 0) if db is None else self._last_log(db)
-
-    def log_before(self, at: int) -> SpanKey:
-        """The key of the newest log record from before that time (Unix nanoseconds), (0, 0) without one."""
-        with self._readings.snapshot() as db:
-            return SpanKey(0, 0) if db is None else logs.before(db, at)
 
     def _last_log(self, db: Reading) -> SpanKey:
         return self._sound(db, logs.last(db))
