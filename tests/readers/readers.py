@@ -18,7 +18,7 @@ from tests.ports import Ports
 from tests.stack import programs
 from tests.stack.stack import Program
 
-START_TIMEOUT = 300.0  # s; they compute for 12 s and 8 s before they answer, which a busy machine makes minutes of
+START_TIMEOUT = 900.0  # s; they compute for 12 s and 8 s before they answer, which a busy machine makes minutes of
 HTTP_TIMEOUT = 60.0  # s; the first answer imports half of what there is
 SESSIONS = """{ projects { edges { node { sessions(first: 100) { edges { node {
     sessionId tokenUsage { prompt completion } costSummary { total { cost } }

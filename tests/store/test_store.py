@@ -481,6 +481,27 @@ def test_what_a_wrong_clock_wrote_takes_no_newer_session_with_it(paths: Paths, s
     reader.close()
 
 
+def test_what_a_wrong_clock_wrote_keeps_nothing_from_going_by_its_age(paths: Paths, store: Store) -> None:
+    commit = made.commit(1, 2_600)
+    for record, rows in enumerate(commit.rows[:2_550], 1):
+        days = 400 if record <= 2_500 else -100
+        for span in rows.spans:
+            span.end += days * DAY
+        rows.logs[0].at += days * DAY
+        rows.events[0] = type(rows.events[0])(**{**_fields(rows.events[0]), "at": rows.events[0].at + days * DAY})
+    ended = commit.sessions["session-0"][1]
+    assert ended is not None
+    ended.ended = ended.last = made.START + 400 * DAY
+    store.commit(commit)
+    while not store.prune(Retention(days=90, bytes=1 << 40), made.START + DAY).done:
+        pass
+    reader = Reader(paths)
+    assert reader.counts().spans == 2 * 50
+    assert reader.count_logs(SpanKey(0, 0)) == (50, SpanKey(2_600, 0))
+    assert [event.record for event in reader.events(after=0, limit=100)] == list(range(2_551, 2_601))
+    reader.close()
+
+
 def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> None:
     hour = 3_600_000_000_000
     base = (made.START - 6 * DAY) // hour * hour

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -63,14 +64,15 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
 
     Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at.
     """
-    cutoff, wrong = now - policy.days * DAY, INTEGER_MAX
-    if size(db) > policy.bytes:
-        cutoff, wrong = max(cutoff, _head_time(db, now)), now
-    events = _cut(db, "event record at", cutoff, wrong)
-    spans = _cut(db, 'span key "end"', cutoff, wrong, INTEGER_MAX if policy.exported is None else policy.exported)
-    logs = _cut(db, "log key at", cutoff, wrong, INTEGER_MAX if policy.logged is None else policy.logged)
-    sessions = _old_sessions(db, cutoff)
-    moves = _cut(db, "move record at", cutoff, wrong)
+    cutoff, too_large = now - policy.days * DAY, size(db) > policy.bytes
+    if too_large:
+        cutoff = max(cutoff, _head_time(db, now))
+    cut = functools.partial(_cut, db, cutoff=cutoff, now=now, too_large=too_large)
+    events = cut("event record at")
+    spans = cut('span key "end"', last=INTEGER_MAX if policy.exported is None else policy.exported)
+    logs = cut("log key at", last=INTEGER_MAX if policy.logged is None else policy.logged)
+    moves = cut("move record at")
+    sessions = _old_sessions(db, cutoff, now)
     db.execute("DELETE FROM pull WHERE at < ?", (cutoff,))
     db.execute("DELETE FROM stayed WHERE made < ?", (cutoff,))
     rolled = _coarsen(db, now - FINE)
@@ -189,22 +191,33 @@ def _head_time(db: sqlite3.Connection, now: int) -> int:
     return 0
 
 
-def _cut(db: sqlite3.Connection, rows: str, cutoff: int, wrong: int, last: int = INTEGER_MAX) -> int:
+def _cut(db: sqlite3.Connection, rows: str, *, cutoff: int, now: int, too_large: bool, last: int = INTEGER_MAX) -> int:
     """Delete rows of a table's head, older than `cutoff`, and not after `last`. `rows` names table, key and time.
 
-    Those whose time is after `wrong` are as old as their place says, and go, too.
+    Those of a time to come, which a wrong clock wrote, are as old as their place says: they go before an older row, and
+    where there is too much as part of the head.
     """
     table, key, at = rows.split()
-    head = f"SELECT {key}, {at} AS at FROM {table} ORDER BY {key} LIMIT {CHUNK}"
-    where = f"(at < ? OR at > ?) AND {key} <= ?"
-    return db.execute(
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({head}) WHERE {where})", (cutoff, wrong, last)
-    ).rowcount
+    past = f"SELECT {key}, {at} AS at FROM {table} WHERE {at} <= ? ORDER BY {key} LIMIT {CHUNK}"
+    first, time = db.execute(past, (now,)).fetchone() or (0, now)
+    end = INTEGER_MAX if too_large else first if time < cutoff else 0
+    wrong = f"SELECT {key}, {at} AS at FROM {table} WHERE {key} < ? ORDER BY {key} LIMIT {CHUNK}"
+    deleted = 0
+    for head, condition, values in ((wrong, "at > ?", (end, now)), (past, "at < ?", (now, cutoff))):
+        if deleted < CHUNK:  # the older row stays until all before it are gone
+            where = f"{key} IN (SELECT {key} FROM ({head}) WHERE {condition}) AND {key} <= ?"
+            deleted += db.execute(f"DELETE FROM {table} WHERE {where}", (*values, last)).rowcount
+    return deleted
 
 
-def _old_sessions(db: sqlite3.Connection, cutoff: int) -> int:
+def _old_sessions(db: sqlite3.Connection, cutoff: int, now: int) -> int:
+    """Delete ended sessions from before `cutoff`, and those of a time to come of which nothing else is left."""
+    nothing = " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.session = session.session)" for table in ("event", "span")
+    )
     old = db.execute(
-        "SELECT session FROM session WHERE last < ? AND ended > 0 ORDER BY last LIMIT ?", (cutoff, CHUNK)
+        f"SELECT session FROM session WHERE (last < ? OR (last > ? AND {nothing})) AND ended > 0 ORDER BY last LIMIT ?",
+        (cutoff, now, CHUNK),
     ).fetchall()
     for table in ("session", "told", "hook_time"):
         db.executemany(f"DELETE FROM {table} WHERE session = ?", old)
