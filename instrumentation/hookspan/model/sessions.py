@@ -20,6 +20,8 @@ from .rows import Attributes
 from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
 
+SET_BACK: Final = 60 * NANO
+"""An event that is so much older than the one before it was not late: somebody has set the clock back."""
 UNHEARD: Final = 2 * NANO
 """What a transcript dates this long before the session's first event happened before hookspan and isn't counted."""
 JOB: Final = "bg"
@@ -129,6 +131,13 @@ def _begins(event: Reduced) -> bool:
 def pid_of(session: SessionState, event: Reduced) -> int:
     """The client's pid, as far as it is known with this event."""
     return event.client_pid or session.pid or event.ppid
+
+
+def set_back(session: SessionState, at: int) -> None:
+    """The clock was set back to `at`: of what comes from then on nothing is from before the session, nor too late."""
+    session.first, session.start = min(session.first, at), min(session.start, at)
+    session.settled = min(session.settled, at)
+    session.batches.clear()
 
 
 def revive(step: Step, at: int) -> None:
