@@ -18,11 +18,12 @@ TARGET = Path(__file__).parents[2] / "docs" / "measurements.md"
 HEAD = """\
 # What it costs
 
-`make measurements` measured all of this on one machine and wrote this page; ratios are of programs that ran in turn, in
-one run. Run `hookspan bench` for the figures of yours. What the page itself costs is in [The page](page.md#what-it-costs),
-what a gateway takes in [A gateway for teams](gateway.md), a day of work in [Endurance](endurance.md), what grows with
-the events in [What grows](growth.md), and other tools in [Beside its peers](peers.md).
-"""  # noqa: E501 - a line with links
+`make measurements` measures all of this and writes this page; ratios are of programs that ran in turn, in one run.
+Parts may be of different runs: the line below them names the machine. `hookspan bench` has the figures of yours. What
+the page itself costs is in [The page](page.md#what-it-costs), what a gateway takes in [A gateway for
+teams](gateway.md), a day of work in [Endurance](endurance.md), what grows with the events in [What grows](growth.md),
+and other tools in [Beside its peers](peers.md).
+"""
 SOAK = """\
 ## While something is broken
 
