@@ -41,6 +41,9 @@ def is_found(text: str, query: str) -> bool:
         ("배포를 확인", "배포"),
         ("exit status 1", '"exit status"'),
         ("one two", "one -three"),
+        ("git push --force origin", "git push --force"),
+        ("git push --force origin", "--force"),
+        ("rm -rf build", "rm -rf build"),
     ],
 )
 def test_is_found(text: str, query: str):
@@ -68,6 +71,31 @@ def test_is_not_found(text: str, query: str):
 def test_a_query_is_never_syntax():
     for query in ('a" OR "b', "NEAR(a b)", "words:x", "^a", "a AND", "(", "*", '"*"', "a*b*", "{x} : y", "\x00", "-"):
         is_found("text", query)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("Could not compile; see src/main.c and main.c", "main.c", ["main.c", "main.c"]),
+        ("a maintainer's main", '"main"', ["main"]),
+        ("und dann Über allem", "uber", ["Über"]),
+        ("U\u0308ber", "uber", ["U\u0308ber"]),
+        ("ﾃｽﾄ of ＡＰＩ", "api テスト", ["ﾃｽﾄ", "ＡＰＩ"]),  # noqa: RUF001 - that is the point
+        (MINIFIED, "timeout", ["Timeout"]),
+        (MINIFIED, "requestTimeout", ["requestTimeout"]),
+        ("an HTTPServer", "server http", ["HTTP", "Server"]),
+        ("exit, or exit status 1", '"exit status"', ["exit status"]),
+        ("exit timeouts", "time", ["time"]),
+        (JAPANESE, "修正", ["修正"]),
+        ("Claudeを使う", "claude", ["Claude"]),
+        ("git push --force", "git --force", ["git", "force"]),
+        ("nothing of it", "absent", []),
+    ],
+)
+def test_a_snippet_marks_the_words_that_were_found(text: str, query: str, marked: list[str]):
+    pieces = snippet("x " * 200 + text, terms(query))
+    assert [piece for piece, hit in pieces if hit] == marked
+    assert not marked or text in "".join(piece for piece, _ in pieces)
 
 
 def test_a_snippet_shows_the_first_hit_and_is_never_markup():

@@ -7,9 +7,11 @@ and the last one alone), so that any two in a row are found, which trigrams can'
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +23,8 @@ WORD_MAX: Final = 48
 TERMS_MAX: Final = 16
 BEGINNING: Final = 3
 """Characters that the beginning of a word needs, since each word that begins with it is looked up."""
+OPTION_MAX: Final = 2
+"""Characters behind a single dash that are an option, and nothing unwanted: `-rf`."""
 BEFORE, SHOWN = 60, 240
 """Characters of a snippet before the first hit, and in all."""
 
@@ -86,7 +90,8 @@ def _has_parts(name: str) -> bool:
 def terms(query: str) -> list[Term]:
     """What a query asks for: words, `"several in a row"`, `beginning*` and `-unwanted`, all of them at once.
 
-    The last word may be the beginning of one. Punctuation says that its words stand in a row: `src/main.py`.
+    The last word may be the beginning of one. Punctuation says that its words stand in a row: `src/main.py`. Options of
+    commands are words as any: `--force`, `-rf`.
     """
     found = []
     for minus, quoted, word in _TERM.findall(query):
@@ -101,7 +106,8 @@ def terms(query: str) -> list[Term]:
                 words.pop()  # the pair before has it, and what follows it in the text is not asked
             else:
                 is_beginning = True
-        found.append(Term(text.rstrip("*"), tuple(words), is_beginning, bool(minus)))
+        is_option = not quoted and (text.startswith("-") or len(text) <= OPTION_MAX)
+        found.append(Term(text.rstrip("*"), tuple(words), is_beginning, bool(minus) and not is_option))
     del found[TERMS_MAX:]
     if (
         found
@@ -126,20 +132,52 @@ Piece = tuple[str, bool]
 
 def snippet(text: str, query: list[Term], shown: int = SHOWN) -> list[Piece]:
     """The part of a text around the first hit, on one line."""
-    wanted = [term for term in query if not term.is_unwanted]
-    names = {name for term in wanted for name in (term.text, *term.words) if name}
-    pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)", re.IGNORECASE)
-    first = pattern.search(text)
-    start = max(0, first.start() - BEFORE) if first else 0
-    part = text[start : start + shown]
+    hits = sorted(set(_hits(text, [term for term in query if not term.is_unwanted])))
+    start = max(0, hits[0][0] - BEFORE) if hits else 0
+    end = start + shown
     pieces: list[Piece] = [("…", False)] if start else []
-    at = 0
-    for match in pattern.finditer(part):
-        if match.start() > at:
-            pieces.append((part[at : match.start()], False))
-        pieces.append((match.group(), True))
-        at = match.end()
-    rest = part[at:] + ("…" if len(text) > start + shown else "")
-    if rest:
-        pieces.append((rest, False))
-    return [(" ".join(piece.replace("\n", " ⏎ ").split(" ")), hit) for piece, hit in pieces]
+    at = start
+    for first, last in hits:
+        if at <= first < end:
+            pieces += [(text[at:first], False), (text[first : min(last, end)], True)]
+            at = min(last, end)
+    pieces.append((text[at:end] + ("…" if len(text) > end else ""), False))
+    return [(" ".join(piece.replace("\n", " ⏎ ").split(" ")), hit) for piece, hit in pieces if piece]
+
+
+def _hits(text: str, query: list[Term]) -> Iterator[tuple[int, int]]:
+    """Where a text has what is asked for: the words of each term in a row."""
+    folded, places = _folded(text)
+    for term in query:
+        runs = [paired or word[:WORD_MAX] for paired, word in _RUN.findall(_folded(term.text)[0])]
+        is_end = not term.is_beginning and len(runs[-1]) < WORD_MAX
+        for match in re.finditer(r"[\W_]*".join(map(re.escape, runs)), folded):
+            first, last = places[match.start()], places[match.end()]
+            if _is_border(text, first) and (_is_border(text, last) or not is_end):
+                yield first, last
+
+
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """A text without case, accents and width; and for each of its characters, and its end, the place in the text."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    folded: list[str] = []
+    places: list[int] = []
+    for place, char in enumerate(text):
+        folded.append(like := _plain(char))
+        places += [place] * len(like)
+    return "".join(folded), [*places, len(text)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(char: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", char).casefold() if not unicodedata.combining(one))
+
+
+def _is_border(text: str, place: int) -> bool:
+    """Whether a word may begin or end there: between two of its kind only where a part of a name begins."""
+    before, after = text[place - 1 : place], text[place : place + 1]
+    if not before.isalnum() or not after.isalnum() or _is_paired(before) or _is_paired(after):
+        return True
+    is_last_upper = text[place + 1 : place + 2].islower()  # the `S` of `HTTPServer`
+    return before.isdigit() != after.isdigit() or (after.isupper() and (is_last_upper or not before.isupper()))
