@@ -137,6 +137,14 @@ def test_a_browser_keeps_the_files_and_asks_for_the_page(site: Site) -> None:
     assert site.client().get(main).status_code == 401
 
 
+def test_each_of_the_pages_addresses_is_the_pages(site: Site) -> None:
+    router = (Path(__file__).parents[2] / "dashboards" / "web" / "lib" / "router.js").read_text()
+    paths = re.findall(r'^\t"(/\w*)": "\w+",$', router, re.MULTILINE)
+    assert len(paths) > 6
+    browser = site.browser()
+    assert {path: browser.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
+
+
 def test_an_address_that_is_no_page_shows_the_way_to_those_that_are(site: Site) -> None:
     browser = site.browser()
     opened = browser.get(

@@ -25,6 +25,9 @@ def test_to_a_session_a_page_a_command_and_another_theme(site: Site, visitor: Vi
     assert violations(page) == []
     page.keyboard.type("doct")
     page.get_by_role("option", name="hookspan doctor", selected=True).wait_for()
+    composed = "{ key: 'Enter', isComposing: true, bubbles: true, composed: true, cancelable: true }"
+    assert box.evaluate(f"box => box.dispatchEvent(new KeyboardEvent('keydown', {composed}))"), "it ends a character"
+    assert page.evaluate("() => window.copied ?? null") is None
     page.keyboard.press("Enter")
     page.wait_for_function("window.copied === 'hookspan doctor'")
     box.wait_for(state="detached")

@@ -59,6 +59,14 @@ def test_from_words_to_a_message_by_keys(talk: Site, visitor: Visitor) -> None:
     expect(page).to_have_url(re.compile(r"/sessions/.+span="))
 
 
+def test_the_last_day_is_a_day(talk: Site, visitor: Visitor) -> None:
+    page = visitor.visit(talk, "/search")
+    with page.expect_request(re.compile("/search.*since=")) as asked:
+        page.get_by_label("Time").select_option("Last day")
+    (since,) = re.findall(r"since=(\d+)", asked.value.url)
+    assert 24 <= (time.time() - int(since) / 1000) / 3600 < 24.2
+
+
 def test_what_is_found_is_text_and_what_is_not_found_is_said(talk: Site, visitor: Visitor) -> None:
     page = visitor.visit(talk, "/search?q=zebra", width=320, height=640, dark=True)
     expect(page.get_by_role("listitem").first).to_contain_text("<img src=x")

@@ -20,6 +20,7 @@ import { shared } from "./shared-styles.js";
 
 const TYPED = 200; // ms after a key, before the agent is asked
 const DAY = 86_400_000; // ms
+const SAME = 300_000; // ms in which "the last day" is the same question
 /** @type {[string, string][]} */
 const TIMES = [
 	["all", "Any time"],
@@ -283,7 +284,7 @@ export class SearchPage extends BaseComponent {
 			cents: Number(cost) ? cost : "",
 			until: moment(until),
 			...(what === "spans" ? ofSpans : {}),
-			since: moment(from) ? from : time === "all" ? "" : Math.floor((clock.now() - Number(time) * DAY) / DAY) * DAY,
+			since: moment(from) ? from : time === "all" ? "" : Math.floor((clock.now() - Number(time) * DAY) / SAME) * SAME,
 		};
 		if (this.isHidden || !store.summary) return null; // whether messages are shown is known in a moment
 		if (!q.trim() && !Object.values(filters).some(Boolean)) return null;

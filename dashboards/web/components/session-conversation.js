@@ -157,7 +157,7 @@ export class SessionConversation extends BaseComponent {
 				}
 			});
 		}
-		if (this.searched !== q) this.#search(q);
+		if (this.searched !== q.trim()) this.#search(q.trim());
 		if (message && this.sought !== message) this.#seek(message);
 		this.sought = message;
 	}
@@ -249,7 +249,7 @@ export class SessionConversation extends BaseComponent {
 	#typed(event) {
 		clearTimeout(this.typing);
 		const field = /** @type {HTMLInputElement} */ (event.target);
-		this.typing = setTimeout(() => router.set({ q: field.value.trim() }), TYPED);
+		this.typing = setTimeout(() => router.set({ q: field.value }), TYPED);
 	}
 
 	/** @param {KeyboardEvent} event */
@@ -257,8 +257,8 @@ export class SessionConversation extends BaseComponent {
 		if (event.key !== "Enter") return;
 		event.preventDefault();
 		clearTimeout(this.typing);
-		const q = /** @type {HTMLInputElement} */ (event.target).value.trim();
-		if (q === this.searched) this.#step(event.shiftKey ? -1 : 1);
+		const q = /** @type {HTMLInputElement} */ (event.target).value;
+		if (q.trim() === this.searched) this.#step(event.shiftKey ? -1 : 1);
 		else router.set({ q });
 	}
 
@@ -289,7 +289,7 @@ export class SessionConversation extends BaseComponent {
 				@keydown=${this.#entered}
 			/>
 			${
-				q
+				q.trim()
 					? html`<span class="quiet"
 								>${this.hits.length ? `${this.hit + 1} of ${count(this.hits.length)}` : "nothing found"}</span
 							><button
@@ -380,7 +380,7 @@ export class SessionConversation extends BaseComponent {
 		const here = (query) => href("session", { id: this.session, query: { view: "conversation", ...query } });
 		return messageRow(message, {
 			at,
-			q: q.toLowerCase(),
+			q: q.trim().toLowerCase(),
 			isHit: this.hits.includes(at),
 			isTarget: Boolean(wanted) && (wanted === message.id || wanted === String(message.number)),
 			follows: before?.kind === "call" && before.tool_call === message.tool_call,

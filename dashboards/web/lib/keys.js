@@ -51,6 +51,15 @@ export function action(place, event) {
 	return null;
 }
 
+/** Keys with which one composes a character, in Japanese say, and the Enter that ends it (229), are for that alone. */
+addEventListener(
+	"keydown",
+	(event) => {
+		if (event.isComposing || event.keyCode === 229) event.stopImmediatePropagation();
+	},
+	{ capture: true },
+);
+
 /** Whether a key press is meant for a field in which one types. @param {Event} event */
 export function typing(event) {
 	const target = event.composedPath()[0];

@@ -34,7 +34,7 @@ from hookspan.web.stream_endpoint import StreamEndpoint
 
 AGAIN: Final = 1  # seconds after which a database that is held is to be asked again: it is being made, mostly
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
-PAGES: Final = ("/", "/sessions/{id}", "/search", "/friction", "/receipts", "/health", "/log")
+PAGES: Final = ("/", "/sessions/{id}", "/search", "/cost", "/friction", "/receipts", "/health", "/log")
 _LASTS: Final = "private, max-age=31536000, immutable"
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
