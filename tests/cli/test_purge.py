@@ -49,6 +49,12 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+def in_state(paths: Paths) -> list[Path]:
+    """Every file and folder that has a name in the state folder."""
+    named = [getattr(paths, name) for name in dir(Paths) if isinstance(getattr(Paths, name), property)]
+    return [path for path in named if paths.state in path.parents]
+
+
 def used(hookspan: Run, **env: str) -> None:
     """Everything that leaves files: settings, an agent with its page, a session, a report."""
     hookspan("config", "set", "store.days", "7", **env)
@@ -97,6 +103,10 @@ def test_in_somebody_elses_folder_only_what_is_ours_goes(link: bool, home: Path,
             (top / name).symlink_to(real)
     before = everything(tmp_path)
     used(hookspan, HOOKSPAN_HOME=str(top))
+    hookspan("down", HOOKSPAN_HOME=str(top))
+    for path in in_state(Paths.from_environment({"HOOKSPAN_HOME": str(top)})):
+        if not path.exists():
+            path.write_text("ours")
     done = hookspan("uninstall", "--yes", "--purge", HOOKSPAN_HOME=str(top))
     assert everything(tmp_path) == before
     assert f"{top / 'state'}".replace(str(home), "~") in done.stdout.splitlines()[-1]

@@ -19,26 +19,17 @@ from hookspan.paths import Paths
 
 OWN_NAME: Final = "hookspan"
 """A folder of this name is ours, whoever made it: older versions noted no folders."""
+SOME: Final = Paths(state=Path("state"), config=Path("config"), data=Path("data"))
+NAMED: Final = {getattr(SOME, name) for name, value in vars(Paths).items() if isinstance(value, property)}
+GROWN: Final = {SOME.log, SOME.store, SOME.export_db, SOME.content_db}
+"""Those with others beside them that begin with the same name."""
 STATE: Final = (
-    "agent.log*",
-    "backups",
-    "content.db*",
-    "down",
-    "drops",
-    "export.db*",
-    "heartbeat",
-    "installed.json",
-    "journal",
-    "key",
-    "lines",
+    *sorted({path.parts[1] for path in NAMED if path.parts[0] == "state"}),
+    *sorted(f"{path.name}*" for path in GROWN),
     "logins.json",
     "port",
-    "relay.conf",
     "reports",
-    "run",
     "status-seen",
-    "store.db*",
-    "token",
 )
 """What is ours in a state folder that somebody else had made."""
 
