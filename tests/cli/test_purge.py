@@ -113,6 +113,37 @@ def test_in_somebody_elses_folder_only_what_is_ours_goes(link: bool, home: Path,
     assert "stays" in done.stdout
 
 
+@pytest.mark.need_root
+def test_a_mount_point_is_emptied_and_the_rest_goes(home: Path, hookspan: Run):
+    """As in a container, whose state is a volume."""
+    paths = Paths.from_environment({"HOME": str(home)})
+    for folder in (paths.state, paths.journal):
+        folder.mkdir(parents=True, mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
+    try:
+        used(hookspan)
+        said = hookspan("uninstall", "--yes", "--purge").stdout
+        left = sorted(path for path in home.rglob("*") if "hookspan" in str(path.relative_to(home)))
+    finally:
+        for folder in (paths.journal, paths.state):
+            subprocess.run(["umount", str(folder)], check=True)
+    assert left == [paths.state, paths.journal]
+    assert "state/hookspan was there before hookspan, and stays" in said
+
+
+@pytest.mark.need_root
+def test_what_cannot_be_deleted_is_named_and_keeps_nothing_else(home: Path, hookspan: Run):
+    paths = Paths.from_environment({"HOME": str(home)})
+    hookspan("install", "--yes")
+    subprocess.run(["mount", "--bind", str(paths.relay_conf), str(paths.relay_conf)], check=True)
+    try:
+        said = hookspan("uninstall", "--yes", "--purge", status=1).stderr
+    finally:
+        subprocess.run(["umount", str(paths.relay_conf)], check=True)
+    assert f"can't delete `{paths.relay_conf}`: Device or resource busy\n" in said
+    assert [path for path in home.rglob("*") if path.is_file()] == [paths.relay_conf]
+
+
 def test_an_older_versions_record_says_of_no_folder_that_it_is_ours(home: Path, hookspan: Run):
     """It goes all the same, but the folders around it stay."""
     shutil.copytree(HERE / "install-1", home, dirs_exist_ok=True)

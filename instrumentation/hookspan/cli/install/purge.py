@@ -6,8 +6,8 @@ A folder that was there before us is somebody else's: only what bears our names 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ def _holds_home(folder: Path) -> bool:
 
 
 def purge(places: Sequence[Paths]) -> None:
-    """Stop their agents and delete it all. UserError if something can't be deleted."""
+    """Stop their agents and delete it all; UserError if something of it can't be deleted."""
     from hookspan.agent import launch
     from hookspan.cli.lifecycle import manager
 
@@ -95,14 +95,30 @@ def purge(places: Sequence[Paths]) -> None:
             launch.stop(paths)
     own = [paths.config.parent for paths in places if paths.config.parent.name == OWN_NAME]
     folders = [folder for paths in places for folder in paths.folders_made()]  # the note of them goes, too
+    failed: list[str] = []
     for path in to_delete(places):
-        try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        except OSError as error:
-            raise UserError(f"can't delete `{error.filename}`: {error.strerror}") from error
+        _delete(path, failed)
     for folder in (*own, *folders):
         with contextlib.suppress(OSError):  # there is something in it, or it is gone
             folder.rmdir()
+    if failed:
+        more = f", and {len(failed) - 1} more" if failed[1:] else ""
+        raise UserError(f"can't delete {failed[0]}{more}", hint="everything else was deleted")
+
+
+def _delete(path: Path, failed: list[str]) -> bool:
+    """Delete it with all that is in it; False if it is still there. A mount point stays, empty."""
+    is_folder = path.is_dir() and not path.is_symlink()
+    try:
+        within = [_delete(each, failed) for each in path.iterdir()] if is_folder else []
+        if not all(within):
+            return False
+        if is_folder:
+            path.rmdir()
+        else:
+            path.unlink()
+    except OSError as error:
+        if not is_folder or error.errno != errno.EBUSY:
+            failed.append(f"`{path}`: {error.strerror}")
+        return False
+    return True
