@@ -77,18 +77,23 @@ def start_agent(args):
     text = b"%d %d\\n" % (now, tries + 1)
     posix.pwrite(fd, text, 0)
     posix.ftruncate(fd, len(text))
-    # Nothing comes after this, so it is this process that moves: descriptors 0 to 2 to /dev/null, 3 the lock.
-    posix.dup2(fd, 3)
-    posix.set_inheritable(3, True)
-    null = posix.open("/dev/null", posix.O_RDWR)
-    for n in range(3):
-        posix.dup2(null, n)
-    posix.closerange(4, posix.sysconf("SC_OPEN_MAX"))
-    posix.chdir("/")
-    env = {name: posix.environ[name] for name in INHERITED if name in posix.environ}
-    env[b"PATH"] = b"/usr/local/bin:/usr/bin:/bin"
-    args += [b"--start-lock-fd", b"3"]
-    posix.posix_spawn(args[0], args, env, setsid=True, setsigmask=(), setsigdef=_signal.valid_signals())
+    if heard and posix.fork():  # the line comes after this
+        return posix.close(fd)
+    # After a hook nothing does, so it is this process that moves: descriptors 0 to 2 to /dev/null, 3 the lock.
+    try:
+        posix.dup2(fd, 3)
+        posix.set_inheritable(3, True)
+        null = posix.open("/dev/null", posix.O_RDWR)
+        for n in range(3):
+            posix.dup2(null, n)
+        posix.closerange(4, posix.sysconf("SC_OPEN_MAX"))
+        posix.chdir("/")
+        env = {name: posix.environ[name] for name in INHERITED if name in posix.environ}
+        env[b"PATH"] = b"/usr/local/bin:/usr/bin:/bin"
+        args += [b"--start-lock-fd", b"3"]
+        posix.posix_spawn(args[0], args, env, setsid=True, setsigmask=(), setsigdef=_signal.valid_signals())
+    finally:
+        posix._exit(0)
 """
 
 STATUS_LINE = """

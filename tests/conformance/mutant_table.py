@@ -783,6 +783,11 @@ MUTANTS: dict[str, list[Mutant]] = {
             {"except Exception:\n    pass": "except ZeroDivisionError:\n    pass"},
             "test_the_line_is_shown_whatever_becomes_of_the_record",
         ),
+        py(
+            "the relay itself moves to start the agent",
+            {"if heard and posix.fork()": "if not heard and posix.fork()"},
+            "test_the_line_is_shown_also_by_the_relay_that_starts_the_agent",
+        ),
     ],
     "A record says that it is of a status line": [
         c(

@@ -24,7 +24,12 @@ from tests.conformance.mutant_table import COMPILES, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 HERE = "tests/conformance"
-COPIED = "hooks", HERE, "tests/__init__.py", "tests/cache.py", "tests/conftest.py", "pyproject.toml"
+COPIED = (
+    "hooks",
+    HERE,
+    "pyproject.toml",
+    *(f"tests/{name}.py" for name in ("__init__", "cache", "compiled_once", "conftest", "waiting")),
+)
 PATIENCE = {"LONG = 60": "LONG = 8"}  # seconds: a mutant that hangs is found out sooner
 IN_C = "not sanitized and not python and not interpreted"
 ITS_TESTS = {

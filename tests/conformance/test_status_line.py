@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.conftest import LONG, Relay, State, compiled, sanitized
+from tests.waiting import until
 
 SESSION = "2fdc5994-7f80-46c8-8e7c-f55bf2922f93"
 TOLD = b'{"session_id":"%s","cost":{"total_cost_usd":0.5,"total_duration_ms":6045,"total_api_duration_ms":0}}\n'
@@ -233,6 +234,23 @@ def test_the_line_is_shown_whatever_becomes_of_the_record(relay: Relay, state: S
     assert (shown.returncode, shown.stdout, shown.stderr) == (4, told(), b"")
     assert not (state.path / "elsewhere").exists()
     assert len(state.records()) == (fault not in {"no folder", "others may write"})
+
+
+def test_the_line_is_shown_also_by_the_relay_that_starts_the_agent(relay: Relay, state: State, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    state.conf(f"autostart 1\narg /bin/sh\narg -c\narg echo >> '{started}'\n")
+    program = ["/bin/sh", "-c", ALL_OF_IT, "shell", "argument"]
+    options: dict[str, Any] = {"cwd": tmp_path, "umask": 0o027}
+    before = show(program, **options)
+    after = show(through(relay, state, *program), **options)
+    assert (after.returncode, after.stdout, after.stderr) == (before.returncode, before.stdout, before.stderr)
+    until(lambda: started.exists() and started.read_text() == "\n")
+    (state.path / "run" / "start.lock").unlink()
+    lines = state.path / "lines"
+    lines.mkdir()
+    (lines / SESSION).write_text("1\nworking, $0.50")
+    assert show(through(relay, state), told().replace(b"0.5", b"0.6")).stdout == b"working, $0.50"
+    until(lambda: started.read_text() == "\n\n")
 
 
 def test_without_a_line_of_before_the_agent_s_line_is_printed(relay: Relay, state: State) -> None:
