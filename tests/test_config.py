@@ -100,6 +100,22 @@ def test_labels_of_the_team_and_of_the_user_stand_side_by_side(paths: Paths):
     ]
 
 
+def test_what_the_administrator_says_of_a_project_stays_when_the_user_says_something_else_of_it(paths: Paths):
+    write(
+        paths.system_config,
+        '[projects.shop]\nrecord = false\ncontent = false\n[projects.shop.labels]\nteam = "core"\ncost = "42"\n'
+        "[projects.till]\nrecord = false",
+    )
+    write(paths.config, '[projects.shop.labels]\nrole = "dev"\ncost = "7"\n[projects.till]\nrecord = true')
+    settings = load(paths)
+    assert settings.projects == {
+        "shop": Project(record=False, content=False, labels={"team": "core", "cost": "7", "role": "dev"}),
+        "till": Project(),
+    }
+    assert settings.origin("projects") == str(paths.config)
+    assert from_snapshot(settings.as_dict()).projects == settings.projects
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

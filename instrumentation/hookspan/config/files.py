@@ -59,7 +59,7 @@ def _read(table: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[s
         elif section == "projects":
             rows = _tables(content, section, origin).items()
             values["projects"] = {
-                name: Project(**_row(row, PROJECT, f'projects."{name}"', origin, warnings)) for name, row in rows
+                name: _row(row, PROJECT, f'projects."{name}"', origin, warnings) for name, row in rows
             }
         elif section == "notify":
             if not isinstance(content, list | tuple):
@@ -115,7 +115,10 @@ def sections_of(values: Mapping[str, Any]) -> dict[str, Any]:
     for section, owner in SECTIONS.items():
         own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(section + ".")}
         sections[section] = owner(**own)
-    return sections | {name: values[name] for name in TABLES if name in values}
+    tables = {name: values[name] for name in TABLES if name in values}
+    if "projects" in tables:
+        tables["projects"] = {name: Project(**row) for name, row in tables["projects"].items()}
+    return sections | tables
 
 
 def from_snapshot(plain: Mapping[str, Any]) -> Settings:

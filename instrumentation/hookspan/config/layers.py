@@ -66,8 +66,15 @@ def _may_be_meant(variable: str) -> bool:
 def _joined(
     table: str, users: Mapping[str, Any], administrators: Mapping[str, Any], held: Collection[str]
 ) -> dict[str, Any]:
-    """A table of free names: the administrator's entries, overridden by those that the user may set."""
-    return {**administrators, **{name: value for name, value in users.items() if f"{table}.{name}" not in held}}
+    """A table of free names: the administrator's entries, overridden by those that the user may set, key by key."""
+    may = {name: value for name, value in users.items() if f"{table}.{name}" not in held}
+    return _over(administrators, may)
+
+
+def _over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, of a key that both have the latter's; of tables within the same."""
+    both = {name: _over(under[name], value) for name, value in over.items() if isinstance(under.get(name), Mapping)}
+    return {**under, **over, **both}
 
 
 def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
