@@ -177,12 +177,18 @@ def test_what_others_put_into_a_file_that_we_made_goes_with_them_and_the_file_wi
     assert not file.exists()
 
 
-def test_a_services_folders_go_if_they_were_made_for_it(home: Path, hookspan: Run, tmp_path: Path):
+@pytest.fixture
+def path_with_systemd(tmp_path: Path) -> str:
+    """PATH with a systemctl to which all is well, and that notes what it is told."""
     systemctl = tmp_path / "bin" / "systemctl"
     systemctl.parent.mkdir()
-    systemctl.write_text("#!/bin/sh\nexit 0\n")
+    systemctl.write_text('#!/bin/sh\necho "$2" >> "${0%/*}/told"\n')
     systemctl.chmod(0o755)
-    path = f"{systemctl.parent}:/usr/bin:/bin"
+    return f"{systemctl.parent}:/usr/bin:/bin"
+
+
+def test_a_services_folders_go_if_they_were_made_for_it(home: Path, hookspan: Run, path_with_systemd: str):
+    path = path_with_systemd
     for there in (False, True):
         if there:
             (home / ".config" / "systemd" / "user").mkdir(parents=True)
@@ -191,3 +197,22 @@ def test_a_services_folders_go_if_they_were_made_for_it(home: Path, hookspan: Ru
         hookspan("service", "install", PATH=path)
         hookspan("uninstall", "--yes", "--purge", PATH=path)
         assert everything(home) == before
+
+
+def test_another_homes_service_is_left_alone(home: Path, hookspan: Run, path_with_systemd: str):
+    told = Path(path_with_systemd.partition(":")[0]) / "told"
+    hookspan("install", "--yes", PATH=path_with_systemd)
+    hookspan("service", "install", PATH=path_with_systemd)
+    unit = home / ".config" / "systemd" / "user" / "hookspan.service"
+    before = unit.read_bytes()
+    told.unlink()
+    here = {"PATH": path_with_systemd, "HOOKSPAN_HOME": str(home / "a")}
+    hookspan("up", **here)
+    hookspan("prune", **here)
+    assert "is of another hookspan" in hookspan("service", "uninstall", status=1, **here).stderr
+    hookspan("uninstall", "--yes", "--purge", **here)
+    assert not told.exists()
+    assert unit.read_bytes() == before
+    hookspan("uninstall", "--yes", "--purge", PATH=path_with_systemd)
+    assert "disable" in told.read_text()
+    assert not unit.exists()

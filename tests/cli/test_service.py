@@ -5,6 +5,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ def test_launchd_gets_a_property_list_with_the_agents_command(odd: Paths):
     value = plistlib.loads(manager.launchd(odd).text)
     assert value["ProgramArguments"][1:4] == ["-I", "-m", "hookspan.agent"]
     assert str(odd.state) in value["ProgramArguments"]
+
+
+@pytest.mark.parametrize("made", [manager.systemd, manager.launchd])
+def test_a_service_is_that_of_the_state_folder_which_its_file_names(
+    made: Callable[[Paths], manager.Manager], odd: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    ours, other = made(odd), made(Paths.from_environment({"HOOKSPAN_HOME": str(odd.state)}))
+    assert not ours.is_ours()
+    ours.file.parent.mkdir(parents=True)
+    for text, whose in ((ours.text, [ours]), (other.text, [other]), (b"broken", []), (b'ExecStart="', [])):
+        ours.file.write_bytes(text)
+        assert [one for one in (ours, other) if one.is_ours()] == whose
 
 
 @pytest.mark.need_systemd

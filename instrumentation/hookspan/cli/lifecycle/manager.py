@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import plistlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from xml.parsers.expat import ExpatError
 
 from hookspan.errors import UserError
 from hookspan.folders import home_folder
@@ -26,9 +30,13 @@ HINT: Final = "nothing has changed, and no service is needed: the first hook of 
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """What starts services on this system, and how: commands are lists of argument lists."""
+    """What starts services on this system, and how: commands are lists of argument lists.
+
+    There is one service for a user, whichever hookspan's it is: `state` is the folder of this one.
+    """
 
     kind: str
+    state: Path
     file: Path
     text: bytes
     start: tuple[tuple[str, ...], ...]
@@ -53,6 +61,13 @@ class Manager:
     def is_written(self) -> bool:
         """Whether the file is there as this hookspan would write it."""
         return self.file.exists() and self.file.read_bytes() == self.text
+
+    def is_ours(self) -> bool:
+        """Whether the file is there and starts this hookspan's agent, not that of another HOOKSPAN_HOME."""
+        if not self.file.exists():
+            return False
+        words = (_in_plist if self.kind == "launchd" else _in_unit)(self.file.read_bytes())
+        return ("--state", str(self.state)) in itertools.pairwise(words)
 
     def run(self, *commands: tuple[str, ...]) -> None:
         """Run commands one after the other; UserError with the words of the first that fails."""
@@ -98,6 +113,7 @@ WantedBy=default.target
 """
     return Manager(
         kind="systemd",
+        state=paths.state,
         file=folder / UNIT,
         text=text.encode(),
         start=((*control, "daemon-reload"), (*control, "enable", "--quiet", UNIT), (*control, "restart", UNIT)),
@@ -124,6 +140,7 @@ def launchd(paths: Paths) -> Manager:
     domain = f"gui/{os.getuid()}"
     return Manager(
         kind="launchd",
+        state=paths.state,
         file=file,
         text=plistlib.dumps(value),
         start=(("launchctl", "bootstrap", domain, str(file)),),
@@ -145,10 +162,28 @@ def _word(text: str) -> str:
     return f'"{escaped}"' if escaped != text or any(c in text for c in " \t';") else text
 
 
+def _in_unit(unit: bytes) -> list[str]:
+    """The words of its ExecStart, which `_word` has written."""
+    line = re.search(r"^ExecStart=(.*)$", unit.decode(errors="replace"), re.MULTILINE)
+    try:
+        words = shlex.split(line[1]) if line else []
+    except ValueError:  # somebody else's, with other quotes
+        return []
+    return [word.replace("%%", "%").replace("$$", "$") for word in words]
+
+
+def _in_plist(value: bytes) -> list[Any]:
+    """Its ProgramArguments."""
+    try:
+        return list(plistlib.loads(value)["ProgramArguments"])
+    except (ValueError, LookupError, TypeError, ExpatError):
+        return []
+
+
 def remove(paths: Paths) -> bool:
-    """Stop the service and delete its file; False if there was none."""
+    """Stop this hookspan's service and delete its file; False if there was none."""
     manager = Manager.here(paths)
-    if not manager.file.exists():
+    if not manager.is_ours():
         return False
     with contextlib.suppress(UserError):  # without a running systemd there is nothing to stop
         manager.run(*manager.stop)

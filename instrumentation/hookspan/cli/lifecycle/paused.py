@@ -34,7 +34,7 @@ def paused(paths: Paths) -> Iterator[Pause]:
     it. Also if the block fails, or is ended by Ctrl-C or a signal; but not if `down` was said meanwhile.
     """
     manager, way, pause = Manager.here(paths), launch.startup(paths), Pause()
-    served = way is not None and manager.file.exists() and manager.runs()
+    served = way is not None and manager.is_ours() and manager.runs()
     with _signals(signal.default_int_handler):  # SIGTERM and SIGHUP unwind the block as Ctrl-C does
         try:
             launch.stop(paths)

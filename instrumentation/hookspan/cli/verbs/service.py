@@ -51,7 +51,14 @@ def install(dry_run: bool) -> None:
 @service.command()
 def uninstall() -> None:
     """Stop the service and delete its file."""
-    click.echo("The service was removed." if remove(Paths.from_environment()) else "There is no service.")
+    paths = Paths.from_environment()
+    removed, file = remove(paths), Manager.here(paths).file
+    if not removed and file.exists():
+        raise UserError(
+            f"the service is of another hookspan: `{file}` starts it",
+            hint="call that one, with the `HOOKSPAN_HOME` or `XDG_STATE_HOME` that it has; or delete the file",
+        )
+    click.echo("The service was removed." if removed else "There is no service.")
 
 
 @service.command()
