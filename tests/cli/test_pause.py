@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dirty_equals import IsPartialDict
 
 from hookspan.errors import EXIT_INTERRUPTED
 from tests.agent.machine import Machine, append, ready, small_session
@@ -51,7 +52,7 @@ def running(machine: Machine, request: pytest.FixtureRequest) -> Machine:
     return machine
 
 
-@pytest.mark.parametrize("command", PAUSING, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [*PAUSING, ["restart"]], ids=lambda command: command[0])
 def test_the_agent_is_there_again_as_it_was(running: Machine, command: list[str]):
     before, pid = found(running), running.pid
     done = running.cli(*command)
@@ -102,6 +103,12 @@ def test_none_is_started_where_none_ran(machine: Machine, command: list[str]):
     machine.paths.down.unlink()
     assert machine.cli(*command).returncode == 0
     assert machine.status()["agent"]["state"] == "not running"
+
+
+def test_restart_starts_one_that_stays_where_none_ran(machine: Machine):
+    machine.cli("down")
+    assert machine.json("restart", env={"HOOKSPAN_MONITOR_INTERVAL": "7"})["pid"] == machine.pid
+    assert found(machine) == IsPartialDict(stay=True, interval=IsPartialDict(value=7))
 
 
 def test_open_starts_an_agent_that_leaves_as_one_of_a_hook_does(machine: Machine):

@@ -42,6 +42,9 @@ for _ in $(seq 600); do next=$(agent); [ "$next" != 0 ] && [ "$next" != "$first"
 hookspan service install >&2
 hookspan prune >&2
 systemctl --user is-active --quiet hookspan.service
+before=$(agent)
+hookspan restart >&2
+[ "$(agent)" != "$before" ] && [ "$(agent)" = "$(hookspan status --json | jq .agent.pid)" ]
 hookspan service uninstall >&2
 hookspan service uninstall
 systemctl --user is-active --quiet hookspan.service && exit 11

@@ -120,6 +120,16 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int 
         start_lock.release()
 
 
+def ready(paths: Paths) -> Ready:
+    """The agent that somebody else is starting, once it is ready; UserError if it does not get there."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not isinstance(probed := Client(paths).probe(), Ready):
+        if time.monotonic() > deadline:
+            raise UserError(f"no agent is ready after {READY_TIMEOUT:.0f} s", hint=f"look at `{paths.log}`")
+        time.sleep(POLL)
+    return probed
+
+
 def stop(paths: Paths) -> bool:
     """Stop the agent and wait for its end; False if none ran. UserError when it doesn't end in time."""
     start_lock = FileLock(paths.start_lock)

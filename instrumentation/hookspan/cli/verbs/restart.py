@@ -8,6 +8,7 @@ import click
 
 from hookspan.agent import launch
 from hookspan.cli.lifecycle import agent
+from hookspan.cli.lifecycle.paused import paused
 from hookspan.cli.terminal.options import JSON
 from hookspan.paths import Paths
 
@@ -15,13 +16,14 @@ from hookspan.paths import Paths
 @click.command()
 @JSON
 def restart(as_json: bool) -> None:
-    """Stop the agent and start it again."""
+    """Stop the agent and start it again.
+
+    It stays or leaves as before, with the variables that it had, and by the service if that had started it. Where none
+    runs it is as `hookspan up`.
+    """
     paths = Paths.from_environment()
     agent.check_settings(paths)
-    paths.create()
-    paths.down.touch(mode=0o600)
-    try:
-        launch.stop(paths)
-    finally:
-        paths.down.unlink(missing_ok=True)
-    agent.show(launch.start(paths, os.environ), as_json=as_json)
+    paths.down.unlink(missing_ok=True)
+    with paused(paths, wished_port=True) as pause:
+        pass
+    agent.show(launch.ready(paths) if pause.ran else launch.start(paths, os.environ), as_json=as_json)
