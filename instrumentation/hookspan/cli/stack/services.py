@@ -33,8 +33,9 @@ class Service:
     optional: bool = False
 
 
+COLLECTOR: Final = Service("otel-collector", HEALTH, "/", page=False)
 SERVICES: Final = (
-    Service("otel-collector", HEALTH, "/", page=False),
+    COLLECTOR,
     Service("jaeger", JAEGER, "/api/services"),
     Service("prometheus", 9090, "/-/ready"),
     Service("victoria-logs", 9428, "/health"),

@@ -19,7 +19,7 @@ import click
 from hookspan.agent.client import Client
 from hookspan.cli.stack import labels, owners
 from hookspan.cli.stack.compose import COPIED, Compose, copy, environment
-from hookspan.cli.stack.services import OTLP_HTTP, SERVICES, answers, await_ready, check_names, url
+from hookspan.cli.stack.services import COLLECTOR, OTLP_HTTP, SERVICES, answers, await_ready, check_names, url
 from hookspan.cli.stack.settings import endpoints, export_back, export_to
 from hookspan.cli.terminal.options import JSON, YES
 from hookspan.config import load, read_text
@@ -64,7 +64,7 @@ def up(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Start the stack, or only SERVICES of it, and export to it.
+    """Start the stack, or only SERVICES of it, and export to it, if its Collector runs.
 
     Sets `export.endpoint`, and `collector` and `links` where they are not set. `stack down` puts them back.
     """
@@ -82,14 +82,15 @@ def up(
     ports = compose.ports()
     started = [s for s in SERVICES if s.name in services or not (services or (s.optional and not profile))]
     await_ready(started, ports)
-    kept = () if no_export or OTLP_HTTP not in ports else export_to(paths, ports)
+    exports = not no_export and OTLP_HTTP in ports and (COLLECTOR in started or answers(COLLECTOR, ports))
+    kept = export_to(paths, ports) if exports else ()
     if as_json:
         click.echo(json.dumps({"folder": str(compose.folder), "services": {s.name: url(s, ports) for s in started}}))
         return
     for service in started:
         if service.page:
             click.echo(f"{service.name:<15} {url(service, ports)}")
-    if not no_export and OTLP_HTTP in ports:
+    if exports:
         click.echo(f"{'OTLP':<15} http://127.0.0.1:{ports[OTLP_HTTP]}    (hookspan exports to it)")
     for warning in kept:
         click.echo(f"warning: {warning}", err=True)
