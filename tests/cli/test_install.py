@@ -477,10 +477,11 @@ def test_childrens_traces_come_and_go_to_the_byte(file: Path, home: Path, hooksp
     """With the receiver that they need, whose port is fixed from then on; without an agent, and without an endpoint."""
     data = NATIVE_FILES["tabs"]
     file.write_bytes(data)
+    before = everything(home)
     for words in (["--children", "--dry-run"], ["--children", "--check"]):
         hookspan("install", *words, status=1 if "--check" in words else 0)
-    assert file.read_bytes() == data
-    assert not (home / ".config/hookspan/config.toml").exists()
+    assert "has no port yet" in hookspan("install", "--children", "--print", status=1).stderr, "none could be kept"
+    assert everything(home) == before
     hookspan("install", "--yes", "--children")
     env = json.loads(file.read_bytes())["env"]
     assert env["CLAUDE_CODE_PROPAGATE_TRACEPARENT"] == "1"
@@ -646,6 +647,15 @@ def patched(lines: list[str], shown: list[str]) -> list[str]:
         if line[0] in " +":
             made.append(line[1:])
     return made + lines[position:]
+
+
+def test_without_hooks_other_options_are_heeded_or_refused(home: Path, hookspan: Run):
+    before = everything(home)
+    assert "nothing was changed" in hookspan("install", "--no-hooks", "--dry-run").stdout
+    hookspan("install", "--no-hooks", "--check", status=1)
+    for words in (["--archive"], ["--children"], ["--no-native-telemetry"], ["--status-line"], ["--scope", "local"]):
+        assert "--no-hooks changes no settings" in hookspan("install", "--no-hooks", *words, status=2).stderr
+    assert everything(home) == before
 
 
 def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):

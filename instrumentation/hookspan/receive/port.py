@@ -32,10 +32,20 @@ def listen(port: int, kept: Path) -> socket.socket:
                 hint="`hookspan config set receive.port 0` takes any that is free",
             ) from error
         listener = bind(0)
-    number: int = listener.getsockname()[1]
-    if number != kept_port(kept):
-        atomic.write(kept, f"{number}\n".encode(), mode=0o600)
+    keep(listener.getsockname()[1], kept)
     return listener
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with bind(0) as listener:
+        return int(listener.getsockname()[1])
+
+
+def keep(port: int, kept: Path) -> None:
+    """Have this one the next time."""
+    if port != kept_port(kept):
+        atomic.write(kept, f"{port}\n".encode(), mode=0o600)
 
 
 def kept_port(path: Path) -> int:

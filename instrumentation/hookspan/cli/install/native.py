@@ -34,7 +34,10 @@ def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, st
     export = settings.export
     if settings.receive.enabled:
         if not (port := settings.receive.port or kept_port(paths.receive_port)):
-            raise UserError("the receiver has no port yet", hint="`hookspan up` starts it; then try again")
+            raise UserError(
+                "the receiver has no port yet",
+                hint="`hookspan up` starts it, or name one that is free: `hookspan config set receive.port NUMBER`",
+            )
         return {
             **_ALL,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",

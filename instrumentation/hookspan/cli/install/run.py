@@ -50,7 +50,7 @@ def install(
     """Do it, and print what is done; the arguments are the options of the verb."""
     paths, folder = Paths.from_environment(), working_folder()
     file = settings_files.of_scope(scope, os.environ, folder)
-    settings = children.wanted(paths, load(paths, os.environ), with_children)
+    settings = children.wanted(paths, load(paths, os.environ), with_children, any_port=not only_print)
     variables = native.variables(paths, settings, children.native(paths, file, with_children, native_telemetry))
     installation = look(paths, folder=folder)
     if only_check:
@@ -59,6 +59,10 @@ def install(
     new_relay = relay.prepare(paths)
     if only_print:
         _print(all_hooks(new_relay.command, installation.events), variables)
+        return
+    if no_hooks and dry_run:
+        click.echo(f"The relay would be {short_path(new_relay.target)}, {new_relay.how}.")
+        click.echo("\nnothing was changed (--dry-run)")
         return
     if no_hooks:
         relay.create_state(paths, load(paths))

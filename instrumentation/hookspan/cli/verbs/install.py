@@ -85,6 +85,8 @@ def install(
     )
     if of_claude_code and agent in OTHERS:
         raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
+    if no_hooks and (scope != "user" or any(one is not None for one in (*its_options, archive))):
+        raise click.UsageError("--no-hooks changes no settings: it goes with --dry-run, --check and --yes alone")
     paths = Paths.from_environment()
     names = [agent] if agent else [CLAUDE_CODE.name] if of_claude_code else other.meant(paths)
     for name in names:
