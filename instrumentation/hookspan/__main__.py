@@ -16,6 +16,8 @@ def main() -> int:
     words = sys.argv[1:]
     if sys.stdout is None or sys.stderr is None:  # closed: what is opened next would have its number
         sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
+    if sys.stdout.errors == "strict":  # a locale without UTF-8 has no `…`, and half a character has no UTF-8
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # typeshed knows only what all streams have
     if words in (["-V"], ["--version"]):
         return _end(0, f"hookspan {__version__}\n")
     import gc  # noqa: PLC0415 - for all but the version

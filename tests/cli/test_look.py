@@ -327,3 +327,14 @@ def test_an_emoji_that_was_cut_is_printed(tmp_path):
         assert (shown.returncode, shown.stderr) == (0, "")
         assert "cut \ufffd" in shown.stdout
     assert [row["id"] for row in json.loads(run(tmp_path, "sessions", "--json").stdout)] == ["s"]
+
+
+@pytest.mark.parametrize("words", [["sessions"], ["sessions", "-n", "9"], ["config", "show"]])
+def test_what_the_locale_lacks_is_a_question_mark(tmp_path, words):
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    paths.config.write_text('[export]\nendpoint = "http://\U0001f600.example"\n')
+    started = {"session_id": "s", "hook_event_name": "SessionStart", "cwd": "/x/\U0001f600"}
+    take_in(paths, [json.dumps({"v": 1, "at": 1, "agent": "claude-code", "event": started}).encode()])
+    done = run(tmp_path, *words, PYTHONIOENCODING="iso-8859-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout
