@@ -3,11 +3,16 @@
 import csv
 import io
 import json
-from datetime import datetime, timedelta
-from typing import get_args
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 
+from hookspan.agent import lines
+from hookspan.cli.quick import now
 from hookspan.cli.terminal.moments import Moment
 from hookspan.errors import EXIT_USAGE
 from hookspan.paths import Paths
@@ -109,3 +114,44 @@ def test_times_as_people_type_them():
     assert days[2] == days[3]
     assert days[4] == days[5]
     assert at("2026-11-25t14:30").isoformat()[:16] == "2026-11-25T14:30"
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("day", "midnight"),
+    [
+        ("2026-03-29", "2026-03-28T23:00"),
+        ("2026-06-01", "2026-05-31T22:00"),
+        ("2026-10-25", "2026-10-24T22:00"),
+    ],
+)
+def test_today_begins_at_midnight_also_where_the_clocks_change(
+    berlin: None, paths: Paths, monkeypatch: pytest.MonkeyPatch, day: str, midnight: str
+):
+    class Noon(datetime):
+        @classmethod
+        def now(cls, _tz: Any = None) -> "Noon":
+            return cls.fromisoformat(f"{day}T12:00")
+
+    asked = []
+    reader = SimpleNamespace(
+        summary=lambda _: None,
+        day=lambda since, _: asked.append(since),
+        totals=lambda _, since: asked.append(since) or {},
+        close=lambda: None,
+    )
+    monkeypatch.setattr(now, "datetime", Noon)
+    monkeypatch.setattr(now, "Reader", lambda _: reader)
+    monkeypatch.setattr(now.Now, "of", lambda *_: None)
+    monkeypatch.setattr(lines, "dt", SimpleNamespace(datetime=Noon))
+    now.read(paths)
+    lines.StatusLines(paths, reader)._cost_of_today()
+    assert asked == [int(datetime.fromisoformat(midnight).replace(tzinfo=UTC).timestamp()) * 10**9] * 2

@@ -17,7 +17,7 @@ from hookspan.agent.ingest import Committed
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.paths import Paths
-from hookspan.store import QuotaUse, Reader
+from hookspan.store import QuotaUse, Reader, earlier
 from hookspan.units import money
 
 ID: Final = re.compile(r"\A[0-9a-fA-F-]{1,64}\Z")
@@ -60,7 +60,7 @@ class StatusLines:
     def _cost_of_today(self) -> float:
         if time.monotonic() - self._asked > FRESH:
             midnight = dt.datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-            totals = self._reader.totals("hookspan.cost", since=round(midnight.timestamp()) * NANO)
+            totals = self._reader.totals("hookspan.cost", since=round(earlier(midnight, 0).timestamp()) * NANO)
             self._today = sum(total.value for total in totals.get("hookspan.cost", ()))
             self._asked = time.monotonic()
         return self._today

@@ -11,7 +11,7 @@ import msgspec
 
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.paths import Paths
-from hookspan.store import Day, Reader, Summary
+from hookspan.store import Day, Reader, Summary, earlier
 from hookspan.units import elapsed, money
 
 FIELDS: Final = (
@@ -115,6 +115,6 @@ def read(paths: Paths) -> Now:
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     reader = Reader(paths)
     try:
-        return Now.of(reader.summary(at), reader.day(int(midnight.timestamp() * 1e9), at), at)
+        return Now.of(reader.summary(at), reader.day(int(earlier(midnight, 0).timestamp() * 1e9), at), at)
     finally:
         reader.close()
