@@ -26,6 +26,7 @@ from hookspan.cli.doctor.checks import agent as agent_checks
 from hookspan.cli.doctor.checks import backends, claude, recorded
 from hookspan.cli.doctor.checks import installed as installed_checks
 from hookspan.cli.doctor.context import Context
+from hookspan.paths import Paths
 from tests.agent.machine import Machine, append, launch, ready, small_session
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
@@ -672,3 +673,10 @@ def test_end_to_end_without_an_endpoint_and_with_one(machine: Machine):
 def test_it_offers_the_ambient_endpoint_and_does_not_obey_it(machine: Machine):
     said = machine.cli("doctor", env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}).stdout
     assert "hookspan config import-otel" in said
+
+
+def test_who_is_older_than_the_agent_is_told_why(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+    about = {"state": "running", "pid": 1, "version": "99.0.0"}
+    monkeypatch.setattr(status, "status_of", lambda _: {"agent": about, "answered": True})
+    (one,) = agent_checks.agent(Context(paths, {}, None))
+    assert (one.status, one.why) == (WARNING, "there are two installations; the newer agent stays")

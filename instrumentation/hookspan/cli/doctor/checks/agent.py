@@ -63,7 +63,7 @@ def _answering(context: Context, report: dict[str, Any]) -> Iterator[Result]:
             why = "an update takes effect when the agent restarts"
             yield Result(Status.WARNING, f"{text}; this is {__version__}", why, "`hookspan restart`", fix=fix)
         else:
-            why = "there are there are there are there are two installations; the newer agent stays"
+            why = "there are two installations; the newer agent stays"
             yield Result(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
     if problem := report.get("settings_problem"):
         well = False
