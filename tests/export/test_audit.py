@@ -3,7 +3,9 @@
 import functools
 import gzip
 import sqlite3
+import time
 from collections import Counter
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -190,17 +192,28 @@ def test_what_the_endpoint_refuses_or_rejects_is_told_in_the_chain(span_export: 
     assert named(verified(partial[:at] + partial[at + 4 :]))[0] == "dropped", "one more than was told"
 
 
-def test_what_waited_too_long_is_told(span_export: SpanExport, sink: Sink):
+@pytest.mark.parametrize("known", [True, False], ids=["now", "by a former version"])
+def test_what_waited_too_long_is_told_when_that_is_found(span_export: SpanExport, sink: Sink, known: bool):
+    began, next_at = time.time_ns(), made.START - DAY // 2
     sink.fault(status=503, signal="logs")
     exporter = span_export.start(sink.url, **ON, max_days=1)
     span_export.log(700, at=made.START - 2 * DAY)
     span_export.until(lambda stats: stats["logs"]["expired"] >= 700)
+    if not known:
+        span_export.stop()
+        with closing(sqlite3.connect(span_export.paths.export_db, isolation_level=None)) as db:
+            noted = "json_set(value, '$.gaps', json_remove(value -> '$.gaps', '$[0].at'))"
+            changed = db.execute(f"UPDATE meta SET value = {noted} WHERE value LIKE '%\"gaps\"%'").rowcount
+        assert changed == 1
+        exporter = span_export.start(sink.url, **ON, max_days=1)
     sink.heal()
-    span_export.log(5)
+    span_export.log(5, at=next_at)
     assert exporter.drain(PATIENCE)
     key = Key.of(span_export.paths.audit_key).public
     report = verified(requests(sink), keys=[key])
     assert (report.faults, report.chains[0].gaps) == ([], {AuditGap.EXPIRED: 702}), "with two of the chain's own"
+    (gap,) = (int(one["timeUnixNano"]) for one in each(requests(sink)) if one["eventName"] == "hookspan.audit.gap")
+    assert (began < gap) if known else (gap == next_at), "not before it was found, if that is known"
 
 
 def test_other_settings_withdraw_what_may_have_arrived(span_export: SpanExport, sink: Sink):

@@ -30,12 +30,14 @@ def fires(now: int) -> list[LogRow]:
     gap = record(logs.GAP, 30, now - MINUTE, GAP_KIND="killed", GAP_DURATION=900.0)
     return [
         *denied,
-        record(logs.MCP_CONNECTED, 20, now - MINUTE, MCP_SERVER="new-one"),
+        record(logs.MCP_CONNECTED, 20, now - 12 * HOUR, MCP_SERVER="new-one"),  # which has just arrived
         record(logs.HOOKS_ON, 21, now - 2 * DAY),
         record(logs.HOOKS_OFF, 22, now - MINUTE),
         gap,
         record(logs.AUDIT_GAP, 31, now - MINUTE, AUDIT_REASON="refused"),
         record(logs.AUDIT_START, 32, now - MINUTE, AUDIT_REASON="key"),
+        record(logs.AUDIT_GAP, 33, now - 3 * DAY, AUDIT_REASON="expired"),  # found, and told when there was a network
+        record(logs.AUDIT_START, 34, now - 3 * DAY, AUDIT_REASON="lost"),
     ]
 
 
@@ -57,6 +59,8 @@ def stays_silent(now: int) -> list[LogRow]:
         record(logs.GAP, 31, now - MINUTE, GAP_KIND="killed", GAP_DURATION=60.0),
         record(logs.AUDIT_START, 32, now - MINUTE, AUDIT_REASON="first"),
         record(logs.AUDIT_START, 33, now - MINUTE, AUDIT_REASON="switched_on"),
+        record(logs.AUDIT_GAP, 34, now - 2 * HOUR, AUDIT_REASON="withdrawn"),
+        record(logs.AUDIT_GAP, 35, now - 8 * DAY, AUDIT_REASON="expired"),
     ]
 
 
@@ -124,7 +128,7 @@ def test_each_alert_about_log_records_fires_for_the_machine_that_it_is_about(
         assert {one["labels"]["alertname"] for one in found} == set(log_alerts())
         assert {one["labels"]["host_name"] for one in found} == {"loud"}
         reasons = {one["labels"]["reason"] for one in found if one["labels"]["alertname"] == "AuditChainBroken"}
-        assert reasons == {"refused", "key"}
+        assert reasons == {"refused", "key", "expired", "lost"}
         return found
 
     for one in stack.wait(loud):

@@ -35,7 +35,10 @@ GAPS_KEPT: Final = 64
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Places `first` to `last` of a chain, of which `count` are missing; not to be told before place `due`."""
+    """Places `first` to `last` of a chain, of which `count` are missing; not to be told before place `due`.
+
+    `at`: when that was found, Unix nanoseconds; 0 if an earlier version did.
+    """
 
     chain: str
     first: int
@@ -43,6 +46,7 @@ class Gap(msgspec.Struct, frozen=True):
     count: int
     reason: AuditGap
     due: int = 0
+    at: int = 0
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +125,7 @@ class Sealer:
         self._open.clear()
         steps = self._sealed(rows, state)
         if self._differs(state, rows):
-            gap = Gap(state.chain, state.sequence + 1, state.flown, state.flown - state.sequence, AuditGap.WITHDRAWN)
-            gaps = _added(state.gaps, gap)
+            gaps = _added(state.gaps, self._withdrawn(state))
             state = msgspec.structs.replace(state, sequence=state.flown, hash=state.flown_hash, gaps=gaps)
             self._links.clear()
             steps = self._sealed(rows, state)
@@ -155,7 +158,7 @@ class Sealer:
             return {}
         told = {link.gap for link, _ in ended}
         gaps = tuple(gap for gap in state.gaps if gap not in told)
-        for gap in _missing(state.chain, ended, due):
+        for gap in _missing(state.chain, ended, due, self._clock()):
             gaps = _added(gaps, gap)
         last = ended[-1][0]
         state = msgspec.structs.replace(state, sequence=last.sequence, hash=last.hash, gaps=gaps)
@@ -179,8 +182,7 @@ class Sealer:
             return State(chain=chain, key=self._key.public, began=now, reason=reason)
         last, hash_, gaps = former.sequence, former.hash, former.gaps
         if former.flown > last:
-            gap = Gap(former.chain, last + 1, former.flown, former.flown - last, AuditGap.WITHDRAWN)
-            last, hash_, gaps = former.flown, former.flown_hash, _added(gaps, gap)
+            last, hash_, gaps = former.flown, former.flown_hash, _added(gaps, self._withdrawn(former))
         return State(
             chain=chain,
             key=self._key.public,
@@ -190,6 +192,10 @@ class Sealer:
             hash=hash_,
             gaps=tuple(msgspec.structs.replace(gap, due=0) for gap in gaps),
         )
+
+    def _withdrawn(self, state: State) -> Gap:
+        first, last = state.sequence + 1, state.flown
+        return Gap(state.chain, first, last, last - first + 1, AuditGap.WITHDRAWN, at=self._clock())
 
     def _differs(self, state: State, rows: Sequence[tuple[LogRow, bool]]) -> bool:
         """Whether these rows are now other records than those that were sent of them."""
@@ -261,7 +267,8 @@ def _gap(row: LogRow, gap: Gap) -> LogRow:
         sc.AUDIT_LAST: gap.last,
         sc.AUDIT_MISSING: gap.count,
     }
-    return _own(row, logs.AUDIT_GAP, row.at, attributes)
+    # A row is as old as what it tells of, of which days may have gone by; who looks for gaps looks at the last hours.
+    return _own(row, logs.AUDIT_GAP, max(row.at, gap.at), attributes)
 
 
 def _own(row: LogRow, event: logs.LogEvent, at: int, attributes: Attributes) -> LogRow:
@@ -271,20 +278,25 @@ def _own(row: LogRow, event: logs.LogEvent, at: int, attributes: Attributes) -> 
     )
 
 
-def _missing(chain: str, ended: Sequence[tuple[_Link, Outcome | Refusal]], due: int) -> list[Gap]:
-    """What is to be told of records that did not get through."""
+def _missing(chain: str, ended: Sequence[tuple[_Link, Outcome | Refusal]], due: int, now: int) -> list[Gap]:
+    """What is to be told of records that did not get through, and again if they told of others."""
     found = []
     rejected = [link for link, outcome in ended if outcome == "rejected"]
     if rejected:  # the endpoint says how many, not which
         first, last = ended[0][0].sequence, ended[-1][0].sequence
-        found.append(Gap(chain, first, last, len(rejected), AuditGap.REJECTED, due))
-        found += [link.gap for link, _ in ended if link.gap is not None]
+        found.append(Gap(chain, first, last, len(rejected), AuditGap.REJECTED, due, now))
+        found += [_again(link.gap, now) for link, _ in ended if link.gap is not None]
     for link, outcome in ended:
         if outcome == "expired" or isinstance(outcome, Refusal):
             reason = AuditGap.EXPIRED if outcome == "expired" else AuditGap.REFUSED
-            found += [link.gap] if link.gap is not None else []
-            found.append(Gap(chain, link.sequence, link.sequence, 1, reason, due))
+            found += [_again(link.gap, now)] if link.gap is not None else []
+            found.append(Gap(chain, link.sequence, link.sequence, 1, reason, due, now))
     return found
+
+
+def _again(gap: Gap, now: int) -> Gap:
+    """One whose record did not get through, as if it were found now."""
+    return msgspec.structs.replace(gap, at=now)
 
 
 def _added(gaps: tuple[Gap, ...], gap: Gap) -> tuple[Gap, ...]:
@@ -295,5 +307,6 @@ def _added(gaps: tuple[Gap, ...], gap: Gap) -> tuple[Gap, ...]:
         whole = all(one.count == one.last - one.first + 1 for one in (last, gap))
         if (follows and whole) or (len(gaps) >= GAPS_KEPT and last.chain == gap.chain):
             first, end = min(last.first, gap.first), max(last.last, gap.last)
-            return (*gaps[:-1], Gap(last.chain, first, end, last.count + gap.count, gap.reason, max(last.due, gap.due)))
+            due, at = max(last.due, gap.due), max(last.at, gap.at)
+            return (*gaps[:-1], Gap(last.chain, first, end, last.count + gap.count, gap.reason, due, at))
     return (*gaps, gap)
