@@ -3,6 +3,7 @@
 Grafana itself can't be run here. What it would ask, with its variables filled in, is asked of the real programs.
 """
 
+import itertools
 import json
 import math
 import re
@@ -19,6 +20,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import yaml
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
 from hookspan.catalogue.scopes import SERVICE_NAME
 from tests.ports import Ports
@@ -38,6 +41,7 @@ VARIABLES = {
     "$host": ".*",
     "$team": ".*",
     "$agent": ".*",
+    "${client}": CLAUDE_CODE.name,
     "$traces": "",
     **{f"${{{name}:regex}}": ".*" for name in ("project", "host", "team", "agent")},
 }
@@ -66,11 +70,13 @@ def targets(kind: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                     yield f"{uid}: {panel['title']}", board, target
 
 
-def filled(text: str, board: dict[str, Any]) -> str:
+def filled(text: str, board: dict[str, Any], **chosen: str) -> str:
+    """`chosen`: values of variables that are not as in the beginning."""
+    values = VARIABLES | {form: value for name, value in chosen.items() for form in (f"${name}", f"${{{name}}}")}
     for variable in board.get("templating", {}).get("list", []):
         if variable["type"] == "textbox":
             text = text.replace(f"${variable['name']}", variable["query"])
-    for name, value in VARIABLES.items():
+    for name, value in values.items():
         text = text.replace(name, value)
     assert "$" not in text.replace(")$`", ""), f"a variable that the dashboard doesn't have: {text}"
     return text
@@ -205,6 +211,8 @@ def test_every_link_leads_somewhere():
         else:
             assert (parts.netloc, parts.path in pages) == ("127.0.0.1:8420", True), url
     for board in boards().values():
+        variables = {variable["name"] for variable in board.get("templating", {}).get("list", [])}
+        assert ("client" in variables) == ("${client}" in json.dumps(board["panels"]))
         for url in urls:
             for name in re.findall(r"\$\{(\w+):queryparam\}", url):
                 assert name in {variable["name"] for variable in board["templating"]["list"]}
@@ -277,7 +285,7 @@ def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack
             assert labels >= OF_ALL, f"{where}: {name} isn't filtered by $team and $host"
     assert shown == {instrument.name for instrument in SUMS} - REPEATED
     for variable in [v for board in boards().values() for v in board["templating"]["list"] if v["type"] == "query"]:
-        metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+        metric, label = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
         stack.wait(lambda of=f'{metric}{{{label}!=""}}': stack.query(f"last_over_time({of}[1d])"))
 
 
@@ -346,6 +354,19 @@ def answers(backend: Backends, expr: str, target: dict[str, Any]) -> bool:
         if any(float(histogram["count"]) for item in found for _, histogram in item.get("histograms", [])):
             return True
     return any(math.isfinite(float(value)) for _, value in samples)
+
+
+def test_a_turn_is_one_of_every_agent_and_no_subagent(stack: Stack, played_day: Day):
+    board = boards()["hookspan-turns"]
+    subagents, questions = "Subagents (slowest 5 %)", {}
+    asked = {panel["title"]: panel["targets"] for panel in panels(board)}
+    for title in ("Median turn", "Slowest 5 %", "How long does a turn take?", "Are there two kinds of turns?"):
+        for target, name in itertools.product(asked[title], CLIENTS):
+            expr = filled(target["expr"], board, agent=f"{name}-hooks")
+            questions[f"{title}: {expr}"] = partial(answers, stack, expr, target)
+    all_answered(stack, questions)
+    found = stack.wait(lambda: stack.query(filled(asked[subagents][0]["expr"], board)))
+    assert {one.labels["gen_ai_agent_name"] for one in found}.isdisjoint(CLIENTS)
 
 
 def test_one_developers_day_is_few_series(stack: Stack, played_day: Day):
@@ -466,20 +487,22 @@ def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):
 def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
     found: dict[str, int] = {}
 
-    def search(target: dict[str, Any], board: dict[str, Any]) -> list[str]:
+    def search(target: dict[str, Any], board: dict[str, Any], client: str = CLAUDE_CODE.name) -> list[str]:
         words = filled(target["tags"], board).split()
         parameters = {"limit": target["limit"], "lookback": "2d"}
         if target["operation"]:
-            parameters["operation"] = target["operation"]
+            parameters["operation"] = filled(target["operation"], board, client=client)
         if target["minDuration"]:
             parameters["minDuration"] = filled(target["minDuration"], board)
-        return stack.search(target["service"], dict(word.split("=", 1) for word in words), **parameters)
+        service = filled(target["service"], board, client=client)
+        return stack.search(service, dict(word.split("=", 1) for word in words), **parameters)
 
     for where, board, target in targets("jaeger"):
         found[where] = len(stack.wait(lambda target=target, board=board: search(target, board)))
     assert len(found) >= 6
-    services = get(f"{stack.jaeger.url}/api/services")["data"]
-    assert "claude-code-hooks" in services
+    (newest,) = ((target, board) for where, board, target in targets("jaeger") if where.endswith(": Newest turns"))
+    turns = [{*stack.wait(lambda name=name: search(*newest, name))} for name in CLIENTS]
+    assert len(set().union(*turns)) == sum(map(len, turns))
 
 
 def test_a_row_leads_to_its_spans(stack: Stack, played_day: Day):
@@ -489,6 +512,7 @@ def test_a_row_leads_to_its_spans(stack: Stack, played_day: Day):
     for url in links:
         for name, value in of_a_row.items():
             url = url.replace(f"${{__data.fields.{name}}}", value)  # noqa: PLW2901
+        url = url.replace("${client}", CLAUDE_CODE.name)  # noqa: PLW2901
         query = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
         assert (query.pop("start"), query.pop("end")) == ("${__from}000", "${__to}000")  # milliseconds, made longer
         assert query.pop("lookback") == "custom"

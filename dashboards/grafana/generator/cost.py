@@ -34,6 +34,7 @@ from queries import (
     quantile,
     rate,
     share,
+    traced,
     whose,
 )
 
@@ -62,6 +63,7 @@ def make() -> d.Dashboard:
         "List prices of model calls, not a bill: subscriptions and discounts are not known here.",
         [
             *whose(),
+            traced(),
             choice("model", "Model", "hookspan_tokens_total", "gen_ai_response_model"),
         ],
         [

@@ -9,6 +9,7 @@ from panels import (
     PAGE,
     SECONDS,
     SHARE,
+    TRACED,
     Column,
     JaegerSearch,
     Link,
@@ -34,6 +35,7 @@ from queries import (
     rate,
     share,
     tags_text,
+    traced,
     whose,
 )
 
@@ -160,7 +162,7 @@ def make() -> d.Dashboard:
         traces(
             "Newest turns",
             "What has been done last? A trace id opens the whole turn.",
-            JaegerSearch("invoke_agent claude-code", "$traces", limit=20),
+            JaegerSearch(f"invoke_agent {TRACED}", "$traces", limit=20),
             links=[TO_TURNS],
             size=(16, 9),
         ),
@@ -169,6 +171,6 @@ def make() -> d.Dashboard:
         OVERVIEW,
         "Overview",
         "Who works, who waits, where the time goes.",
-        [*whose(), tags_text()],
+        [*whose(), traced(), tags_text()],
         [("Now", now), ("Time", who), ("By project", where), ("Needs attention", what)],
     )

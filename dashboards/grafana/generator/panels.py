@@ -30,10 +30,12 @@ from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from hookspan.catalogue.enums import Decision, Outcome, SessionPhase, TimeKind
-from hookspan.catalogue.scopes import SERVICE_NAME
 
 PROMETHEUS: Final = c.DataSourceRef(type_val="prometheus", uid="prometheus")
 JAEGER: Final = c.DataSourceRef(type_val="jaeger", uid="jaeger")
+TRACED: Final = "${client}"
+"""The agent whose traces Jaeger is asked for: a search has one service, and Grafana asks one search a panel."""
+SERVICE: Final = f"{TRACED}-hooks"
 
 SECONDS: Final = "s"
 DOLLARS: Final = "currencyUSD"
@@ -95,11 +97,11 @@ class Link:
         return cls(f"Runbook: {alert}", f"http://127.0.0.1:9090/user/{alert}.md")
 
     @classmethod
-    def jaeger(cls, title: str, *, operation: str = "", tags: str = "") -> Link:
+    def jaeger(cls, title: str, *, operation: str = "", tags: str = "", service: str = SERVICE) -> Link:
         """A search in Jaeger for the time range; `${__data.fields.NAME}` is what stands in that column of the row."""
         found = f"operation={operation}" if operation else f"tags={tags}"
         when = "lookback=custom&start=${__from}000&end=${__to}000"  # microseconds
-        return cls(title, f"http://127.0.0.1:16686/search?service={SERVICE_NAME}&{found}&{when}&limit=50")
+        return cls(title, f"http://127.0.0.1:16686/search?service={service}&{found}&{when}&limit=50")
 
 
 PAGE: Final = Link("hookspan's own page", "http://127.0.0.1:8420/")
@@ -131,7 +133,7 @@ class JaegerSearch(Builder[Dataquery]):
             "datasource": {"type": "jaeger", "uid": "jaeger"},
             "refId": "A",
             "queryType": "search",
-            "service": SERVICE_NAME,
+            "service": SERVICE,
             "operation": operation,
             "tags": tags,
             "minDuration": slower,
@@ -366,6 +368,7 @@ def traces(
     size: Size = (12, 9),
 ) -> Any:
     """A table of what a search in Jaeger finds; the trace id of a row opens the trace."""
+    question += " Of the agent that the variable Traces of names."
     if search.conditions > 1:
         question += " Jaeger matches whole traces: one is listed if each condition is true of some span in it."
     panel = look(table.Panel(), title, question, "", empty, links, size).datasource(JAEGER)
@@ -400,6 +403,21 @@ def choice(name: str, label: str, metric: str, key: str) -> Any:
         .include_all(True)
         .all_value(".*")
         .current(everything)
+    )
+
+
+def single(name: str, label: str, values: str, pattern: str, value: str) -> Any:
+    """A variable with one of the values that a query finds, which `pattern` takes out of them; at first `value`."""
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(PROMETHEUS)
+        .query({"query": values, "refId": name})
+        .definition(values)
+        .regex(pattern)
+        .refresh(d.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(d.VariableSort.ALPHABETICAL_ASC)
+        .current(d.VariableOption(selected=True, text=value, value=value))
     )
 
 

@@ -34,6 +34,7 @@ from queries import (
     rate,
 )
 
+from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.hooktime import PROMISE
 
 TAKING = 'job=~"otel-collector|.*hookspan-gateway"'  # what agents send to
@@ -43,7 +44,9 @@ def make() -> d.Dashboard:
     """What hooks cost, and whether everything arrives."""
     ours, native = "hookspan_hook_duration_seconds", "claude_code_hook_duration_seconds"
     time, each = "claude_code_hook_time_seconds_total", "hook_name, hook_event, num_hooks"
-    in_jaeger = Link.jaeger("hookspan's spans of it in Jaeger", operation="hook ${__data.fields.Event}")
+    in_jaeger = Link.jaeger(
+        "hookspan's spans of it in Jaeger", operation="hook ${__data.fields.Event}", service=SERVICE_NAME
+    )
     kinds = "spans|metric_points|log_records"
     return board(
         PIPELINE,

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from panels import Link, Query, choice, text
+from panels import Link, Query, choice, single, text
+
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 
 RATE: Final = "$__rate_interval"
 RANGE: Final = "$__range"
 PROJECT: Final = 'hookspan_project=~"$project", team=~"$team", host_name=~"$host", service_name=~"$agent"'
 """Of whom a dashboard tells: what `whose` lets people choose."""
+AGENT: Final = 'service_name=~"$agent"'
 WHO: Final = 'team=~"$team", host_name=~"$host"'
 """For what no project is known of: sessions now."""
 TEAM: Final = 'hookspan_project=~"$project", team=~"$team"'
@@ -110,6 +113,12 @@ def whose() -> tuple[object, ...]:
         choice("team", "Team", counted, "team"),
         host_choice(counted),
     )
+
+
+def traced() -> object:
+    """The variable `client`: which of the agents that `whose` lets people choose, by its name in spans."""
+    services = f"label_values(hookspan_turn_finished_total{{{AGENT}}}, service_name)"
+    return single("client", "Traces of", services, "/^(.+)-hooks$/", CLAUDE_CODE.name)
 
 
 def tool_choice() -> object:

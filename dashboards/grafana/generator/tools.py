@@ -37,6 +37,7 @@ from queries import (
     spent,
     tags_text,
     tool_choice,
+    traced,
     whose,
 )
 
@@ -51,7 +52,7 @@ def make() -> d.Dashboard:
         TOOLS,
         "Tools",
         "Which tools fail, which are slow, which take the time. Waiting for permission is not in their time.",
-        [tool_choice(), *whose(), tags_text()],
+        [tool_choice(), *whose(), traced(), tags_text()],
         [
             (
                 "In this time range",

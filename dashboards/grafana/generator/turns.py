@@ -10,6 +10,7 @@ from panels import (
     PAGE,
     SECONDS,
     SHARE,
+    TRACED,
     JaegerSearch,
     Link,
     Query,
@@ -36,11 +37,15 @@ from queries import (
     share,
     slower_text,
     tags_text,
+    traced,
     whose,
 )
 
-TURN: Final = 'gen_ai_agent_name="claude-code"'
-SUBAGENT: Final = 'gen_ai_agent_name!="claude-code"'
+from hookspan.catalogue.clients import CLIENTS
+
+_CLIENTS: Final = "|".join(CLIENTS)
+TURN: Final = f'gen_ai_agent_name=~"{_CLIENTS}"'
+SUBAGENT: Final = f'gen_ai_agent_name!~"{_CLIENTS}"'
 
 
 def make() -> d.Dashboard:
@@ -50,7 +55,7 @@ def make() -> d.Dashboard:
         TURNS,
         "Turns",
         "How turns end, how long they take, and what they are made of.",
-        [*whose(), slower_text("2s"), tags_text()],
+        [*whose(), traced(), slower_text("2s"), tags_text()],
         [
             (
                 "In this time range",
@@ -195,7 +200,7 @@ def make() -> d.Dashboard:
                     traces(
                         "Slow turns",
                         "Which turns took longer than the variable says? A trace id opens one.",
-                        JaegerSearch("invoke_agent claude-code", "$traces", slower="$slower"),
+                        JaegerSearch(f"invoke_agent {TRACED}", "$traces", slower="$slower"),
                         links=[TO_TOOLS],
                     ),
                     traces(

@@ -38,6 +38,7 @@ from queries import (
     share,
     tags_text,
     tool_choice,
+    traced,
     whose,
 )
 
@@ -50,7 +51,7 @@ def make() -> d.Dashboard:
         WAITING,
         "Waiting and permissions",
         "What waits for you, how long, and what you decide.",
-        [tool_choice(), *whose(), tags_text()],
+        [tool_choice(), *whose(), traced(), tags_text()],
         [
             (
                 "Now and in this time range",
