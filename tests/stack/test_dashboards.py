@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import yaml
 
+from hookspan.catalogue.attributes import SERVICE_NAME as SERVICE
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
@@ -463,6 +464,17 @@ def test_sums_on_dashboards_are_the_days_sums(stack: Stack, played_day: Day):
         )
         of_all = pytest.approx(played_day.total(instrument), rel=0.01)
         stack.wait(lambda expr=expr, of_all=of_all: [one.value for one in stack.query(expr)] == [of_all])
+
+
+def test_what_is_compared_with_claude_codes_own_cost_is_of_claude_code(stack: Stack, played_day: Day):
+    board = boards()["hookspan-client"]
+    (panel,) = (panel for panel in panels(board) if panel["title"] == "Told by hookspan, too")
+    told, _, _ = filled(panel["targets"][0]["expr"], board).partition(" / ")
+    costs = [one for one in played_day.increments if one.instrument == "hookspan.cost"]
+    its = sum(one.value for one in costs if SERVICE not in dict(one.attributes))
+    assert its < 0.99 * played_day.total("hookspan.cost")
+    expr = told.replace("{", '{instance="played-day", ', 1).replace("86400s", "25h")
+    stack.wait(lambda: [one.value for one in stack.query(expr)] == [pytest.approx(its, rel=0.005)])
 
 
 def test_every_hook_altogether_has_its_first_batch(stack: Stack, played_day: Day):

@@ -6,9 +6,11 @@ from grafana_foundation_sdk.models import dashboard as d
 from panels import COUNT, DOLLARS, SECONDS, SHARE, Column, Link, Query, bars, board, choice, columns, figure, lines
 from queries import CLIENT, TO_COST, TO_OVERVIEW, TO_TOOLS, TO_TURNS, hourly, increase, or_zero, share
 
+from hookspan.catalogue.scopes import SERVICE_NAME
+
 EMPTY = "Claude Code's own telemetry is not sent here: hookspan install --native-telemetry"
 MODEL = 'model=~"$model"'
-OURS = 'gen_ai_response_model=~"$model"'
+OURS = f'service_name="{SERVICE_NAME}", gen_ai_response_model=~"$model"'
 
 
 def make() -> d.Dashboard:
