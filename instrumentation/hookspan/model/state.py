@@ -19,7 +19,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
 from .rows import Attributes, SpanEvent, SpanLink
-from .times import Interval
+from .times import Timed
 from .watches import Alarm, Watch
 from .writes import Meeting, Write
 
@@ -239,7 +239,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     delay: int
 
 
-class Turn(msgspec.Struct, kw_only=True):
+class Turn(Timed, msgspec.Struct, kw_only=True):
     """A turn until its span is written.
 
     Attributes:
@@ -249,9 +249,6 @@ class Turn(msgspec.Struct, kw_only=True):
         fixed: When it became certain that the turn is over, 0 before.
         fixed_by: What made it certain; the end reason when there is no candidate.
         last: Newest sign of the turn's own life.
-        intervals: What the main thread spent its time on.
-        beside: What its subagents spent theirs on.
-        waited: Nanoseconds of waits that are counted already.
         spent_nano: What its model calls cost, those of its subagents included.
         context: Tokens of its first model call's input, 0 before.
         queued: Prompts that were typed while it ran, and taken by the turn after it.
@@ -282,9 +279,6 @@ class Turn(msgspec.Struct, kw_only=True):
     last: int = 0
     synthetic: bool = False
     tally: Tally = msgspec.field(default_factory=Tally)
-    intervals: list[Interval] = []
-    beside: list[Interval] = []
-    waited: int = 0
     spent_nano: int = 0
     context: int = 0
     queued: int = 0
@@ -295,17 +289,11 @@ class Turn(msgspec.Struct, kw_only=True):
         return max(1, self.tally.prompts - self.queued)
 
 
-class GoingOn(msgspec.Struct, kw_only=True):
-    """A finished turn whose subagents still work: its time is counted when the last of them is done.
-
-    All is as it was in the turn.
-    """
+class GoingOn(Timed, msgspec.Struct, kw_only=True):
+    """A finished turn whose subagents still work: its time is counted when the last of them is done."""
 
     start: int
     end: int
-    intervals: list[Interval] = []
-    beside: list[Interval] = []
-    waited: int = 0
 
 
 class Compaction(msgspec.Struct, kw_only=True):

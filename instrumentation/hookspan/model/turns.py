@@ -8,6 +8,7 @@ that, since only the transcript tells of an interruption.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
@@ -19,7 +20,6 @@ from . import attempts, ids, open_spans, places, times, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Place, Tally, Turn, bound
 from .step import NANO, Step
-from .times import Interval
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
 """Prompts that nobody sat and thought about."""
@@ -295,7 +295,12 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         step.count("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
         _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)
     step.session.going_on[turn.prompt] = GoingOn(
-        start=turn.start, end=end, intervals=turn.intervals, beside=turn.beside, waited=turn.waited
+        start=turn.start,
+        end=end,
+        intervals=turn.intervals,
+        beside=turn.beside,
+        past=turn.past,
+        waited=turn.waited,
     )
     count_time(step)
 
@@ -323,16 +328,23 @@ def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: i
         began = session.agents[agent_id].start
         timed = session.going_on[place.prompt] = GoingOn(start=began, end=began)
     if agent_id and timed:
-        times.remember(timed.beside, rank, start, end)
+        times.remember(timed, timed.beside, rank, start, end)
     elif turn:
-        times.remember(turn.intervals, rank, start, end)
+        times.remember(turn, turn.intervals, rank, start, end)
+    if timed:
+        times.sum_up(timed, timed.start, _end_so_far(timed))
     if rank == times.WAIT:
         more = end - start
         if timed:
-            waits = [interval for interval in (*timed.intervals, *timed.beside) if interval.rank == times.WAIT]
-            more = max(0, times.covered(*waits, Interval(rank, start, end)) - timed.waited)
+            more = max(0, times.waited(timed, start, end) - timed.waited)
             timed.waited += more
         _count_time(step, TimeKind.WAIT, more, places.of_prompt(step.session, place.prompt), end)
+
+
+def _end_so_far(turn: Turn | GoingOn) -> int:
+    if isinstance(turn, GoingOn):
+        return turn.end
+    return turn.stop if turn.stop >= turn.last else sys.maxsize
 
 
 def count_time(step: Step) -> None:
@@ -342,7 +354,7 @@ def count_time(step: Step) -> None:
     for prompt in session.going_on.keys() - at_work:
         turn = session.going_on.pop(prompt)
         place = session.done.get(prompt) or places.of_session(session)
-        spent = times.spent(turn.intervals, turn.beside, turn.start, turn.end)
+        spent = times.spent(turn.intervals, turn.beside, turn.start, turn.end, turn.past)
         spent[TimeKind.WAIT] -= turn.waited
         for kind, nanoseconds in spent.items():
             _count_time(step, kind, nanoseconds, place, turn.end)
