@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from hookspan.clients.decode import decode
 from hookspan.model import quota
 from hookspan.model.fold import fold
 from hookspan.model.quota import HOUR, Quota
 from hookspan.model.rows import Rows
 from hookspan.model.state import State
+from hookspan.observe.transcript_file import priced
 from hookspan.wire import encode
 from hookspan.wire.facts import ModelCall, StatusLine
 
@@ -17,6 +20,7 @@ MINUTE = HOUR // 60
 SECOND = MINUTE // 60
 BEGIN = 1_795_680_000 * SECOND
 RESET = BEGIN + 5 * HOUR
+CLOUDS = "BEDROCK", "VERTEX", "FOUNDRY"
 
 
 def told(at: int, used: float | None, *, session: str = "a", resets: int = RESET, **fields: object) -> StatusLine:
@@ -85,6 +89,21 @@ def test_shares_are_of_the_calls_within_the_window() -> None:
     fold(state, 6, call("b", BEGIN + MINUTE, 3))
     assert window(state).spent == {"a": 1_000_000_000, "b": 3_000_000_000}
     quota.forget(state.world.quotas, ["b"])
+    assert window(state).spent == {"a": 1_000_000_000}
+
+
+@pytest.mark.parametrize(
+    ("client", "env"),
+    [("codex", {}), *(("claude-code", {f"CLAUDE_CODE_USE_{cloud}": "1"}) for cloud in CLOUDS)],
+)
+def test_who_is_served_by_others_has_no_share(client: str, env: dict[str, str]) -> None:
+    state = started("a")
+    fold(state, 2, told(BEGIN + MINUTE, 10))
+    event = {"hook_event_name": "SessionStart", "session_id": "b", "source": "startup", "cwd": "/home/u/shop"}
+    line = {"v": 1, "agent": client, "at": BEGIN, "host": "host", "env": env, "event": event}
+    fold(state, 3, decode(json.dumps(line).encode(), b"key"))
+    for number, session in enumerate("ab", 4):
+        fold(state, number, *priced([call(session, BEGIN + MINUTE, 1)], state.sessions[session].served_by))
     assert window(state).spent == {"a": 1_000_000_000}
 
 

@@ -94,7 +94,8 @@ def called(step: Step, fact: ModelCall) -> None:
         _tally(tally, fact)
     watchdog.spent(step, fact, turn)
     turns.spend(step, fact.agent_id, place, times.MODEL, fact.start, fact.end)
-    if not session.local and quota.spend(step.state.world.quotas, session.id, fact.end, fact.cost_nano):
+    of_account = not fact.served_by and provider(fact) is Provider.ANTHROPIC and not session.local
+    if of_account and quota.spend(step.state.world.quotas, session.id, fact.end, fact.cost_nano):
         step.rows.world = True
 
 
