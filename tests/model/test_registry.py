@@ -9,12 +9,13 @@ import pytest
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Basis, Decision, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.open_spans import open_spans
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.model.summary import session_row
-from hookspan.observe import timers
+from hookspan.observe import Observers, timers
 from hookspan.wire import Record, Reduced
 from hookspan.wire.facts import ClientGone, Interruption, Registered, Rejection, Running, TranscriptRead
 
@@ -401,3 +402,22 @@ def test_a_stop_is_an_end_though_a_subagent_works_in_the_background(told):
     told.event(2, "SubagentStart", agent_id="a", agent_type="reviewer")
     told.event(4, "Stop")
     assert len(timers.step(START + 10 * SECOND, [*told.state.sessions.values()], 10**18)) == 1
+
+
+def test_without_an_entry_a_subagent_in_the_background_is_work_until_nothing_is_heard_of_it():
+    told, observers = Told(), Observers(roots=())
+    told.event(0, "SessionStart", source="startup", client_pid=0)
+    told.event(1, "UserPromptSubmit", client_pid=0)
+    told.event(2, "SubagentStart", agent_id="a", agent_type="Explore", client_pid=0)
+    told.event(3, "Stop", client_pid=0)
+    told.is_(WORKS, Basis.HOOK)
+    told.event(4, "SubagentStop", agent_id="a", agent_type="Explore", client_pid=0)
+    told.is_(IDLE, Basis.HOOK)
+    told.event(5, "SubagentStart", agent_id="b", agent_type="Explore", client_pid=0)
+    told.call(6, agent_id="b", client_pid=0)
+    for minutes, phase in ((9, WORKS), (11, IDLE)):
+        for line in observers.step(START + minutes * 60 * SECOND, told.state):
+            told.take(decode(line, b""))
+        told.is_(phase, Basis.HOOK)
+    told.ends(12 * 60, agent_id="b", client_pid=0)
+    told.is_(WORKS, Basis.HOOK)

@@ -168,7 +168,7 @@ def place_of_event(step: Step, event: Reduced) -> Place:
     agent = step.session.agents.get(event.agent_id)
     if agent is None and event.agent_id in step.session.agents_done:
         return step.session.agents_done[event.agent_id]
-    if agent is None or event.at > agent.last:
+    if agent is None:
         agent = _open(step, event)
     if event.event == "PreToolUse" and event.at > agent.stop:
         agent.stop = 0

@@ -87,6 +87,7 @@ def called(step: Step, fact: ModelCall) -> None:
         bound(session.by_model, KEPT_MODELS)
     if agent:
         tallies.append(agent.tally)
+        agent.last = max(agent.last, fact.end)
     elif turn and not fact.agent_id:
         tallies.append(turn.tally)
         turn.last = max(turn.last, fact.end)

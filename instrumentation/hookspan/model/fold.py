@@ -372,6 +372,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.BackgroundJob: sessions.became_job,
     facts.TranscriptRead: _read,
     facts.Settled: _settled,
+    facts.Lull: lambda _step, _fact: None,
     facts.Overdue: lambda step, fact: sessions.read(step, fact.at),
     facts.Silent: _silent,
     facts.ClientGone: _gone,

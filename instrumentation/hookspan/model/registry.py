@@ -91,13 +91,13 @@ def foremost(session: SessionState) -> Registered | None:
     return min(clients, key=lambda client: (_FIRST.index(ClientStatus(client.status)), -client.at), default=None)
 
 
-def phase(session: SessionState, client: Registered) -> tuple[SessionPhase, Basis]:
+def phase(session: SessionState, client: Registered, now: int) -> tuple[SessionPhase, Basis]:
     """What a session does by what its client says, and by hooks that are newer than that."""
     turn = session.turns.get(session.current)
     runs = turn is not None and not turn.stop and not turn.fixed
     if client.status == ClientStatus.WAITING:
         if client.asks in _HOOKED and not session.waits and session.answered > client.at:
-            return sessions.inferred_phase(session)  # its entry follows, when the terminal is drawn
+            return sessions.inferred_phase(session, now)  # its entry follows, when the terminal is drawn
         nobody_is_needed = client.asks == Asks.DIALOG and not runs  # the user looks at the settings
         return SessionPhase.IDLE if nobody_is_needed else SessionPhase.WAITING, Basis.REGISTRY
     if any(wait.at > client.at and not (wait.running_at or wait.over) for wait in session.waits):

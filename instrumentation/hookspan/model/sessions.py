@@ -17,13 +17,16 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from . import agents, calls, collisions, dialogs, ids, logs, places, registry, requests, tools, turns, watchdog
 from .rows import Attributes
-from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
+from .state import KEPT_BRANCHES, Agent, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
 
 SET_BACK: Final = 60 * NANO
 """An event that is so much older than the one before it was not late: somebody has set the clock back."""
 UNHEARD: Final = 2 * NANO
 """What a transcript dates this long before the session's first event happened before hookspan and isn't counted."""
+LULL: Final = 600 * NANO
+"""A subagent of which nothing was heard for so long may have been stopped: no hook tells of that. It is the client's
+own limit for a command."""
 JOB: Final = "bg"
 """The client's word for a session that is a job in the background."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
@@ -58,6 +61,8 @@ def learn(session: SessionState, event: Reduced) -> None:
     session.permission_mode = event.permission_mode or session.permission_mode
     session.synthetic = session.synthetic or event.synthetic
     session.local = session.local or event.local
+    if agent := session.agents.get(event.agent_id):
+        agent.last = max(agent.last, event.at)
 
 
 def locate(state: State, session: SessionState, at: int) -> None:
@@ -346,20 +351,36 @@ def update_phase(session: SessionState, now: int) -> None:
     if session.imported or (session.ended and client is None):
         phase, basis = SessionPhase.ENDED, Basis.HOOK
     elif client is not None:
-        phase, basis = registry.phase(session, client)
+        phase, basis = registry.phase(session, client, now)
     else:
-        phase, basis = inferred_phase(session)
+        phase, basis = inferred_phase(session, now)
     if session.basis != basis:
         session.basis = basis.value
     if phase is not session.phase:
         session.phase, session.phase_since = phase, now
 
 
-def inferred_phase(session: SessionState) -> tuple[SessionPhase, Basis]:
+def inferred_phase(session: SessionState, now: int) -> tuple[SessionPhase, Basis]:
     """From hooks and processes. A tool that may be running must not be shown as waiting."""
     if session.waits:
         maybe = all(wait.running_at for wait in session.waits)
         return (SessionPhase.WAITING_OR_RUNNING, Basis.PROCESS) if maybe else (SessionPhase.WAITING, Basis.HOOK)
-    turn = session.turns.get(session.current)
-    works = turn is not None and not turn.stop and not turn.fixed
+    works = _turn_runs(session) or any(_works_beside(session, agent, now) for agent in session.agents.values())
     return SessionPhase.WORKING if works else SessionPhase.IDLE, Basis.HOOK
+
+
+def in_lull(session: SessionState, now: int) -> bool:
+    """Whether it counts as working because of subagents of which nothing was heard for too long."""
+    works = session.phase is SessionPhase.WORKING and session.basis == Basis.HOOK
+    return works and inferred_phase(session, now)[0] is SessionPhase.IDLE
+
+
+def _turn_runs(session: SessionState) -> bool:
+    turn = session.turns.get(session.current)
+    return turn is not None and not turn.stop and not turn.fixed
+
+
+def _works_beside(session: SessionState, agent: Agent, now: int) -> bool:
+    """Whether a subagent works in the background, as far as is known."""
+    call = session.calls.get(agent.tool_use_id)
+    return not agent.stop and (call is None or call.background) and now < agent.last + LULL

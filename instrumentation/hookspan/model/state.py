@@ -179,7 +179,7 @@ class Tally(msgspec.Struct):
 
 
 class Agent(msgspec.Struct, kw_only=True):
-    """A subagent from its start until its span is written. `stop` is 0 while it works.
+    """A subagent from its start until its span is written. `stop` is 0 while it works, `last` its last sign of life.
 
     `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known. `teammate`
     and `team` are its names in an agent team; `type` is then what kind of agent it is.

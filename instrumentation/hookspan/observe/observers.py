@@ -99,6 +99,7 @@ class Observers:
         facts += self._transcripts.step(now, sessions, self._processes.is_alive)
         facts += self._processes.step(now, sessions)
         facts += timers.step(now, sessions, self._idle)
+        facts += timers.lulls(now, sessions)
         facts += self._heads.step(now, state.world.trees)
         busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.model.registry import foremost
+from hookspan.model.sessions import in_lull
 from hookspan.model.state import SessionState, Turn
-from hookspan.wire.facts import ClientStatus, Fact, Settled, Silent
+from hookspan.wire.facts import ClientStatus, Fact, Lull, Settled, Silent
 
 NANO: Final = 1_000_000_000
 SETTLE: Final = 5 * NANO
@@ -28,6 +29,15 @@ def step(now: int, sessions: list[SessionState], idle: int, *, goes_on: str = ""
             key = f"silent:{session.last}"
             facts.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
     return facts
+
+
+def lulls(now: int, sessions: list[SessionState]) -> list[Fact]:
+    """Says which sessions do not work any more, as far as hooks tell."""
+    return [
+        Lull(at=now, key=f"lull:{now}", session=session.id, judged_at=session.last_record)
+        for session in sessions
+        if in_lull(session, now)
+    ]
 
 
 def _is_busy(session: SessionState, turn: Turn) -> bool:

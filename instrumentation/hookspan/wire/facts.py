@@ -366,6 +366,10 @@ class Settled(Observed, tag="settled"):
     stop: int = 0
 
 
+class Lull(Observed, tag="lull"):
+    """For ten minutes nothing was heard of the subagents in the background that alone kept the session at work."""
+
+
 class Overdue(Observed, tag="overdue"):
     """The transcripts could not be read past a final end in time; rows that wait for them are written without them."""
 
@@ -674,6 +678,7 @@ Fact: TypeAlias = (
     | BackgroundJob
     | TranscriptRead
     | Settled
+    | Lull
     | Overdue
     | Silent
     | ClientGone
