@@ -129,6 +129,17 @@ def stop(sessions: Sessions) -> None:
             id="done and read since",
         ),
         pytest.param(
+            lambda sessions: (
+                sessions.edit("a", f"{SHOP}/x.py", "total = 2", "total = 4"),
+                sessions.read("b", f"{SHOP}/x.py"),
+                sessions.done("a"),
+                stop(sessions),
+            ),
+            ("edit", "x.py", "total = 2", "total = 3"),
+            "lines a x.py",
+            id="done, and read before that",
+        ),
+        pytest.param(
             lambda sessions: sessions.read("b", f"{SHOP}/x.py"),
             ("edit", "x.py", "total = 2", "total = 3"),
             "lines a x.py",

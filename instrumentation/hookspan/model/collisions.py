@@ -67,7 +67,7 @@ def done(step: Step, call: ToolCall, event: Reduced) -> None:
         own = next((write for write in writes if write.call == call.id), None)
         if own is None:
             continue
-        own.at = event.at
+        own.at, own.record = event.at, step.number
         own.lines = _both(own.lines, target.lines)
         if call.collision == Collision.FILE:
             for met in _met(step, event, target.path):

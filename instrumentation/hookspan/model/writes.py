@@ -25,7 +25,7 @@ class Write(msgspec.Struct, array_like=True):
         name: Of the file, as the page shows it.
         lines: Digests of the lines that are meant; None for any.
         seen: Who had seen it, in states of an earlier form; now each session says what it `saw`.
-        record: The record that the call began with.
+        record: The record that the call began with, once it is done the one with which it was.
     """
 
     at: int
