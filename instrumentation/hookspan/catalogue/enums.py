@@ -155,7 +155,7 @@ class Decision(StrEnum):
     AUTO_DENIED = "auto_denied"
     """No human was asked: a rule, or print mode."""
     UNKNOWN = "unknown"
-    """The dialog is over, and nothing reports the answer: of several sandbox dialogs of one call."""
+    """It is over, and nothing reports the answer: one of several for a sandbox, or Codex's for a call that failed."""
 
 
 class Verdict(StrEnum):

@@ -113,7 +113,11 @@ def told(step: Step, fact: ToolResult) -> None:
         finish(step, call)
     elif fact.over and not call.post:
         failed: Attributes = {sc.ERROR_TYPE: ErrorType.TOOL_ERROR.value}
-        _write(step, call, call.begins or call.at, fact.at, Outcome.ERROR, failed)
+        start = call.begins or call.at
+        if wait := dialogs.of_call(step, call):
+            decision = Decision.APPROVED if wait.running_at else Decision.UNKNOWN
+            start = _close_dialog(step, call, wait, fact.at, decision, Basis.TRANSCRIPT, failed)
+        _write(step, call, start, fact.at, Outcome.ERROR, failed)
 
 
 def listed(step: Step, event: Reduced) -> None:
@@ -279,16 +283,25 @@ def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> Non
     """
     attributes: Attributes = {} if outcome is Outcome.INTERRUPTED else {sc.END_INFERRED: True}
     start = call.at or at
-    wait = dialogs.of_call(step, call)
-    if wait:
-        approved = min(wait.running_at, at) if wait.running_at else at
-        if not _is_told(wait):
-            attributes[sc.START_INFERRED] = True
-        start = max(approved, wait.at)
-        attributes[sc.WAITED] = (start - wait.at) / NANO
-        basis = Basis(wait.basis) if wait.running_at else _basis_of_end(call)
-        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED, basis)
+    if wait := dialogs.of_call(step, call):
+        start = _close_dialog(step, call, wait, at, Decision.APPROVED, _basis_of_end(call), attributes)
     _write(step, call, start, at, outcome, attributes)
+
+
+def _close_dialog(
+    step: Step, call: ToolCall, wait: Wait, at: int, decision: Decision, basis: Basis, attributes: Attributes
+) -> int:
+    """Writes the dialog of a call that no hook ended, but `at` at the latest; returns when it was answered.
+
+    Adds what the call's span has of it to `attributes`. `basis`: what told the end, if nothing told the answer.
+    """
+    end = max(min(wait.running_at, at) if wait.running_at else at, wait.at)
+    if not _is_told(wait):
+        attributes[sc.START_INFERRED] = True
+    attributes[sc.WAITED] = (end - wait.at) / NANO
+    basis = Basis(wait.basis) if wait.running_at else basis
+    dialogs.write(step, wait, places.of_call(step.session, call), end, decision, basis)
+    return end
 
 
 def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | None = None) -> None:
