@@ -14,7 +14,7 @@ from hookspan.cli.verbs import forget
 from hookspan.store import Receipts
 from hookspan.store.receipts import together
 
-from .worked import DAY, Machine
+from .worked import DAY, SECOND, Machine
 
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
@@ -52,6 +52,19 @@ def test_work_goes_into_the_next_commit_and_the_rest_into_none(machine: Machine)
     none = together(receipts.none.values())
     assert (none.cost.nano, none.cost.unseen_nano) == (530, 500)
     lawful(machine, receipts)
+
+
+def test_what_an_older_session_committed_takes_no_work_of_those_that_are_shown(machine: Machine):
+    machine.call(1, machine.shop, 5)
+    machine.use(1, "Edit", tree=machine.shop)
+    machine.call(2, machine.shop, 70)
+    machine.use(2, "Bash", lambda: machine.commit_a_file(machine.shop))
+    machine.observe()
+    machine.pass_time(3 * DAY)
+    machine.use(1, "Read")
+    assert by_commit(machine.receipts()) == {machine.head(machine.shop): 70}
+    recent = machine.known(since=machine.now - DAY * SECOND)
+    assert (by_commit(recent), recent.total().sessions) == ({}, {machine.sessions[1].id: 5})
 
 
 def test_a_commit_with_a_date_in_the_future_takes_no_later_work(machine: Machine):

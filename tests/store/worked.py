@@ -224,11 +224,11 @@ class Machine:
         take_in(self.paths, self.lines)
         return self.known()
 
-    def known(self) -> Receipts:
+    def known(self, since: int = 0) -> Receipts:
         """As they are in the store now."""
         reader = Reader(self.paths)
         try:
-            return reader.receipts()
+            return reader.receipts(since)
         finally:
             reader.close()
 

@@ -143,7 +143,10 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
     works: dict[str, Work] = defaultdict(Work)
     told: dict[str, Made] = {}
     none: dict[tuple[str, str], Work] = defaultdict(Work)
-    for session, item, made in book(sessions, commits):
+    agents = {each.id: each.agent for each in sessions}
+    for session, item, made in book([*sessions, *work.others(db, since, sessions)], commits):
+        if session not in agents:
+            continue
         if made is None:
             none[item.told.project, item.told.branch].take(session, item)
             continue
@@ -171,7 +174,7 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
         receipts=receipts,
         none=dict(none),
         pulls=[Pull(*row) for row in db.execute(_PULLS)],
-        agents={each.id: each.agent for each in sessions},
+        agents=agents,
     )
 
 

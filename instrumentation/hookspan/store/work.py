@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -20,9 +21,9 @@ _WORK: Final = """
 SELECT start, "end", name, tree, parent_id, attributes FROM span
 WHERE session = ? AND NOT hook AND (name GLOB 'chat *' OR name GLOB 'execute_tool *') ORDER BY start, key
 """
-_SESSIONS: Final = """
-SELECT session, id, project, branch, agent, client_nano, client_at, residual_nano FROM session WHERE last >= ?
-"""
+_COLUMNS: Final = "session, id, project, branch, agent, client_nano, client_at, residual_nano"
+_SESSIONS: Final = f"SELECT {_COLUMNS} FROM session WHERE last >= ?"  # noqa: S608 - own names
+_OTHERS: Final = f"SELECT {_COLUMNS} FROM session WHERE last < ? AND (last >= ? OR ended >= ? OR NOT ended)"  # noqa: S608 - own names
 
 
 class Told(Call, frozen=True, kw_only=True):
@@ -126,8 +127,18 @@ _told = msgspec.json.Decoder(Told).decode
 
 def sessions(db: sqlite3.Connection, since: int) -> list[SessionWork]:
     """The work of the sessions whose last event was at or after `since` (Unix nanoseconds)."""
+    return _read(db, _SESSIONS, since)
+
+
+def others(db: sqlite3.Connection, since: int, shown: Iterable[SessionWork]) -> list[SessionWork]:
+    """That of older ones which may have made commits while these worked."""
+    first = min((session.items[0].at for session in shown if session.items), default=since)
+    return _read(db, _OTHERS, since, first, first)
+
+
+def _read(db: sqlite3.Connection, asked: str, *values: int) -> list[SessionWork]:
     found = []
-    for number, id_, project, branch, agent, client, client_at, residual in db.execute(_SESSIONS, (since,)).fetchall():
+    for number, id_, project, branch, agent, client, client_at, residual in db.execute(asked, values).fetchall():
         items = _items(db, number)
         counted = sum(item.told.cost().nano for item in items if not item.tool and item.end <= client_at)
         found.append(SessionWork(id_, project, branch, agent, items, residual if client < 0 else client - counted))
