@@ -54,6 +54,60 @@ def test_work_goes_into_the_next_commit_and_the_rest_into_none(machine: Machine)
     lawful(machine, receipts)
 
 
+def resumed_from_before(machine: Machine) -> int:
+    machine.enter(1, "resume")
+    machine.tell_total(1, 50_000, ago=3600)
+    machine.call(1, machine.shop, 2)
+    machine.tell_total(1, 50_002)
+    return 2
+
+
+def forked_and_resumed(machine: Machine) -> int:
+    machine.enter(1, "fork")
+    machine.call(1, machine.shop, 1)
+    machine.tell_total(1, 50_001)
+    machine.leave(1)
+    machine.enter(1, "resume")
+    machine.call(1, machine.shop, 2)
+    machine.tell_total(1, 50_003)
+    return 3
+
+
+def killed_and_resumed(machine: Machine) -> int:
+    machine.call(1, machine.shop, 5)
+    machine.pass_time(60)
+    machine.enter(1, "resume")
+    machine.call(1, machine.shop, 2)
+    machine.tell_total(1, 2)
+    machine.leave(1)
+    machine.enter(1, "resume")
+    machine.call(1, machine.shop, 30)
+    machine.pass_time(60)
+    machine.enter(1, "resume")
+    machine.call(1, machine.shop, 400)
+    machine.tell_total(1, 402)
+    return 437
+
+
+def read_late(machine: Machine) -> int:
+    machine.session(1)
+    machine.tell_total(1, 7)
+    machine.leave(1)
+    machine.now -= 5 * SECOND
+    machine.call(1, machine.shop, 7)
+    machine.enter(1, "resume")
+    machine.tell_total(1, 7)
+    return 7
+
+
+@pytest.mark.parametrize("lived", [resumed_from_before, forked_and_resumed, killed_and_resumed, read_late])
+def test_what_a_client_counted_is_of_the_runs_that_were_seen(machine: Machine, lived):
+    spent = lived(machine)
+    machine.leave(1)
+    cost = machine.receipts().total().cost
+    assert (cost.nano, cost.unseen_nano) == (spent, 0)
+
+
 def test_what_an_older_session_committed_takes_no_work_of_those_that_are_shown(machine: Machine):
     machine.call(1, machine.shop, 5)
     machine.use(1, "Edit", tree=machine.shop)

@@ -211,14 +211,31 @@ class Machine:
 
     def end(self, hidden: int = 0) -> None:
         """All sessions end; each client counts `hidden` nano-USD beyond its calls."""
-        for session in self.sessions.values():
-            total = CostState(at=self.now, key="cost", session=session.id, cost_nano=session.total + hidden)
-            self.lines.append(wire.encode(total))
+        for number, session in self.sessions.items():
             session.total += hidden
-            self._event(session, "SessionEnd", reason="other")
-            read = TranscriptRead(at=self.now + SECOND, key="read", session=session.id)
-            self.lines.append(wire.encode(read))
+            self.tell_total(number, session.total)
+            self.leave(number)
         self.observe()
+
+    def tell_total(self, number: int, nano: int, *, ago: float = 0) -> None:
+        """What the client of a session counts until then stands in its transcript."""
+        at = self.now - round(ago * SECOND)
+        told = CostState(at=at, key=f"cost:{at}", session=self.session(number).id, cost_nano=nano)
+        self.lines.append(wire.encode(told))
+
+    def leave(self, number: int) -> None:
+        """A run of a session is over."""
+        session = self.session(number)
+        self._event(session, "SessionEnd", reason="other")
+        read = TranscriptRead(at=self.now + SECOND, key=f"read:{self.now}", session=session.id)
+        self.lines.append(wire.encode(read))
+        self.pass_time()
+
+    def enter(self, number: int, source: str) -> None:
+        """A run of a session begins; `fork` copies what the parent's transcript has."""
+        session = self.sessions.setdefault(number, Session(number))
+        self._event(session, "SessionStart", source=source, cwd=str(self.shop))
+        self._event(session, "UserPromptSubmit", prompt=session.prompt, cwd=str(self.shop))
 
     def receipts(self) -> Receipts:
         take_in(self.paths, self.lines)

@@ -95,7 +95,11 @@ class KeptFields(msgspec.Struct):
     ] = 0
     client_nano: Annotated[
         int,
-        Field("The client's own total for all runs until then; -1 if no run has ended with one that can be.", api=None),
+        Field(
+            "What the client's own totals say that all runs until then cost, and our sum of runs that left none; -1 if no "
+            "run has ended with a total that can be its own.",
+            api=None,
+        ),
     ] = -1
     client_at: Annotated[int, Field("Up to when that counts.", api=None)] = 0
     context_window: Annotated[

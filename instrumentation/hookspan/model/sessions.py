@@ -160,6 +160,9 @@ def _begin_run(step: Step, at: int) -> None:
     session.started, session.start_inferred = False, True
     session.ended, session.end_reason, session.written = 0, "", False
     session.last_stop = 0
+    if session.reported_nano < 0 <= session.client_nano:  # that run's client has told no total
+        session.client_nano += session.tally.cost_nano - session.before.cost_nano
+        session.client_at = at - 1
     session.before = msgspec.structs.replace(session.tally)
     if session.reported_nano >= 0:
         session.reported_before, session.reported_nano = session.reported_nano, -1
@@ -315,7 +318,9 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
     if reason is not EndReason.SESSION_END:
         attributes[sc.END_INFERRED] = True
     if session.reported_nano >= 0 and session.source != "fork":  # its total has its parent's
-        session.client_nano, session.client_at = session.reported_nano, max(at, session.reported_at)
+        before = session.before.cost_nano if session.client_nano < 0 else session.client_nano
+        session.client_nano = before + session.reported_nano - session.reported_before
+        session.client_at = max(at, session.reported_at)
     if session.reported_nano >= 0 and not run.unpriced and session.source != "fork":
         residual = session.reported_nano - session.reported_before - run.cost_nano
         session.residual_nano += residual
