@@ -108,6 +108,35 @@ def test_what_a_client_counted_is_of_the_runs_that_were_seen(machine: Machine, l
     assert (cost.nano, cost.unseen_nano) == (spent, 0)
 
 
+def test_a_person_s_commit_takes_no_work_of_who_has_a_command_open(machine: Machine):
+    acme = machine.repository("acme")
+    machine.call(2, machine.shop, 70)
+    machine.use(2, "Edit")
+    machine.call(1, acme, 5)
+
+    def commit() -> None:
+        machine.commit_a_file(machine.shop)
+
+    machine.use(1, "Bash", lambda: commit() or "")
+    first = machine.head(machine.shop)
+    machine.call(2, machine.shop, 60)
+    machine.use(2, "Edit")
+    machine.call(3, machine.shop, 900)
+    machine.use(3, "Bash", dialog=commit)
+    machine.observe()
+    assert by_commit(machine.receipts()) == {first: 70, machine.head(machine.shop): 60}
+
+
+def test_a_quiet_commit_elsewhere_is_of_the_command_where_nobody_has_worked(machine: Machine):
+    side = machine.root / "side"
+    machine.git(machine.shop, "worktree", "add", "-q", "-b", "side", str(side))
+    machine.pass_time()
+    machine.call(1, machine.shop, 5)
+    machine.use(1, "Bash", lambda: machine.commit_a_file(side) and "")
+    machine.observe()
+    assert by_commit(machine.receipts()) == {machine.head(side): 5}
+
+
 def test_what_an_older_session_committed_takes_no_work_of_those_that_are_shown(machine: Machine):
     machine.call(1, machine.shop, 5)
     machine.use(1, "Edit", tree=machine.shop)

@@ -147,12 +147,20 @@ class Machine:
         session.total += nano
         self.pass_time()
 
-    def use(self, number: int, tool: str, command=lambda: "", tree: Path | None = None, pull_request: int = 0) -> None:
-        """A tool call of a session; what `command` does while it runs may be a commit, whose id it returns."""
+    def use(
+        self, number: int, tool: str, command=lambda: "", tree: Path | None = None, pull_request: int = 0, dialog=None
+    ) -> None:
+        """A tool call of a session; what `command` does while it runs may be a commit, whose id it returns.
+
+        `dialog`: what is done while somebody is asked about the call.
+        """
         session = self.session(number)
         session.calls += 1
         call = {"tool": tool, "tool_use_id": f"toolu_{number}_{session.calls}", "prompt": session.prompt}
         self._event(session, "PreToolUse", **call)
+        if dialog:
+            dialog()
+            self.pass_time(60)
         self.pass_time()
         commit = command()
         self.pass_time()

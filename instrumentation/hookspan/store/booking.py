@@ -2,9 +2,9 @@
 
 A session's work in a work tree goes to the first commit after it
 
-- that a shell command of the session made there (the client names it, or it was made between the answer that asked for
-  this command and its end, and in no other session's such time), or that one made elsewhere while the session worked
-  there (`cd ../other && git commit`);
+- that a shell command of the session made there (the client names it, or it was made while this command ran there, and
+  none of another session), or that one made elsewhere while the session worked there (`cd ../other && git commit`). Of
+  one that the client doesn't name that is so in another work tree of the repository in which nobody has worked yet;
 - that nobody's command made (a person's, in a terminal or an editor), if the session has written files or run shell
   commands there since its commit before.
 
@@ -25,6 +25,8 @@ from .work import SHELLS, Item, SessionWork
 
 WRITERS: Final = SHELLS | {"Edit", "MultiEdit", "NotebookEdit", "Write"}
 """Tools by which a session may have changed files."""
+LATE: Final = NANOSECONDS
+"""So much later than a command its span may begin."""
 
 
 class Maker(NamedTuple):
@@ -82,6 +84,7 @@ def _makers(sessions: Sequence[SessionWork], commits: Sequence[Made]) -> dict[st
     during: dict[str, list[Maker]] = defaultdict(list)
     times = [made.at for made in commits]
     known = sorted(made.sha for made in commits)
+    entered = _entered(sessions)
     for session in sessions:
         for item in session.items:
             if item.tool not in SHELLS:
@@ -89,16 +92,34 @@ def _makers(sessions: Sequence[SessionWork], commits: Sequence[Made]) -> dict[st
             maker = Maker(session.id, item)
             if item.told.revision and (sha := _found(known, item)):
                 named.setdefault(sha, maker)
-            place = bisect_left(times, item.asked - NANOSECONDS)
+            began = max(item.asked, item.start - LATE)
+            place = bisect_left(times, began - NANOSECONDS)
             while place < len(commits) and times[place] <= item.end:
-                if commits[place].latest >= item.asked:
-                    during[commits[place].sha].append(maker)
+                made = commits[place]
+                if made.latest >= began and _may_have_made(item, made, entered):
+                    during[made.sha].append(maker)
                 place += 1
     for sha, makers in during.items():
         if len({maker.session for maker in makers}) == 1:
             quiet = [maker for maker in makers if not maker.command.told.revision]  # that made no other commit
             named.setdefault(sha, (quiet or makers)[-1])
     return named
+
+
+def _entered(sessions: Iterable[SessionWork]) -> dict[int, int]:
+    """When a session first worked in each work tree."""
+    entered: dict[int, int] = {}
+    for session in sessions:
+        for item in session.items:
+            entered[item.tree] = min(item.at, entered.get(item.tree, item.at))
+    return entered
+
+
+def _may_have_made(item: Item, made: Made, entered: Mapping[int, int]) -> bool:
+    """Whether a command can have made a commit where that was made, of which its client says nothing."""
+    if item.tree in {0, made.tree}:
+        return True
+    return item.told.project == made.project and entered.get(made.tree, made.at) >= made.at
 
 
 def _of_session(

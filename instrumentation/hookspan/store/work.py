@@ -37,7 +37,7 @@ class Told(Call, frozen=True, kw_only=True):
 class Item(NamedTuple):
     """A model call (`tool` is empty) or a tool call; times in Unix nanoseconds, `tree` 0 outside of any work tree.
 
-    `asked`: when a model call had asked for the tool. That it began later, its span tells only as exactly as hooks do.
+    `asked`: when a model call had asked for the tool. When it began its span tells only as exactly as hooks do.
     """
 
     asked: int
