@@ -14,6 +14,7 @@ from hookspan.cli.verbs import forget
 from hookspan.store import Receipts
 from hookspan.store.receipts import together
 
+from .other_agents import Codex, Copilot
 from .worked import DAY, SECOND, Machine
 
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
@@ -205,6 +206,33 @@ def test_what_a_session_alone_committed_is_forgotten_with_it(machine: Machine):
         if path.is_file()
     )
     assert (gone.encode() in left, b"acme" in left, kept.encode() in left) == (False, False, True)
+
+
+@pytest.mark.parametrize("kind", [Codex, Copilot])
+def test_another_agent_s_work_goes_into_its_commits(machine: Machine, kind):
+    acme = machine.repository("acme")
+    agent = kind(machine, acme)
+    agent.use(agent.shell, lambda: machine.commit_a_file(acme))
+    made = [machine.head(acme)]
+    agent.use(agent.editor, lambda: None)
+    made.append(machine.commit_a_file(acme))
+    machine.pass_time()
+    machine.observe()
+    receipts = machine.receipts()
+    found = {receipt.sha: (receipts.agents_of(receipt.work), receipt.work.cost.calls) for receipt in receipts.receipts}
+    assert found == dict.fromkeys(made, ([kind.__name__.lower()], 1))
+
+
+def test_what_another_agent_commits_takes_no_work_of_a_session_beside_it(machine: Machine):
+    machine.call(1, machine.shop, 5)
+    machine.use(1, "Edit")
+    agent = Copilot(machine, machine.shop)
+    agent.use(agent.shell, lambda: machine.commit_a_file(machine.shop))
+    machine.call(1, machine.shop, 70)
+    machine.observe()
+    receipts = machine.receipts()
+    assert by_commit(receipts).keys() <= {machine.head(machine.shop)}
+    assert together(receipts.none.values()).sessions[machine.sessions[1].id] == 75
 
 
 class Histories:

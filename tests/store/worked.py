@@ -12,6 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hookspan import wire
+from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.staying import Staying
 from hookspan.model.fold import fold
@@ -54,6 +55,7 @@ class Machine:
         self.expected: dict[str, int] = defaultdict(int)
         self.state = State()
         self.heads = Heads()
+        self.prerequisites = Prerequisites(tuple, lambda _session, _event: [])
         self.files = 0
         self.shop = self.repository("shop")
         self.first = self.head(self.shop)
@@ -168,6 +170,13 @@ class Machine:
         self._event(session, "PostToolUse", **call, duration_ms=4000.0, **told)
         if tree:
             session.wrote.add(tree)
+
+    def hear(self, record: wire.Record) -> None:
+        """A record of another agent, and what is found out before it."""
+        self.lines.append(wire.encode(record))
+        for each in (*self.prerequisites.of(len(self.lines), record, self.state), record):
+            fold(self.state, len(self.lines), each)
+        self.pass_time(0.01)
 
     def _record(self, fact: wire.Fact) -> None:
         self.lines.append(wire.encode(fact))

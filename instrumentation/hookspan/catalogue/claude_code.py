@@ -17,6 +17,8 @@ CLAUDE_CODE: Final = Client(
     resume="claude --resume {session}",
     starts_agents=frozenset({"Agent", "Task"}),  # `Task` is what `Agent` was called before
     awaits_agents=frozenset({"Agent", "Task"}),
+    shells=frozenset({"Bash", "PowerShell"}),
+    editors=frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"}),
     kept=(
         Kept("hook_event_name", "name", "event"),
         Kept("session_id", "name", "session"),

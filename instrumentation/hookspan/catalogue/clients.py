@@ -17,6 +17,9 @@ EVENTS: Final[dict[str, HookEvent]] = {event.name: event for client in CLIENTS.v
 """By name; what several clients have means the same."""
 STARTS_AGENTS: Final = frozenset[str]().union(*(client.starts_agents for client in CLIENTS.values()))
 AWAITS_AGENTS: Final = frozenset[str]().union(*(client.awaits_agents for client in CLIENTS.values()))
+SHELLS: Final = frozenset[str]().union(*(client.shells for client in CLIENTS.values()))
+WRITERS: Final = SHELLS.union(*(client.editors for client in CLIENTS.values()))
+"""Tools by which a session may have changed files."""
 
 
 def of(name: str) -> Client:

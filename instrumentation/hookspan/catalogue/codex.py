@@ -15,6 +15,8 @@ CODEX: Final = Client(
     resume="codex resume {session}",
     starts_agents=frozenset({"spawn_agent", "multi_agent_v1spawn_agent", "collaborationspawn_agent"}),
     awaits_agents=frozenset({"wait_agent", "multi_agent_v1wait_agent", "collaborationwait_agent"}),
+    shells=frozenset({"Bash"}),
+    editors=frozenset({"apply_patch"}),
     kept=(
         Kept("hook_event_name", "name", "event"),
         Kept("session_id", "name", "session"),

@@ -17,6 +17,8 @@ COPILOT: Final = Client(
     resume="copilot --resume={session}",
     starts_agents=frozenset({"task"}),
     awaits_agents=frozenset({"read_agent"}),
+    shells=frozenset({"bash", "write_bash", "powershell", "write_powershell"}),
+    editors=frozenset({"edit", "create", "apply_patch"}),
     kept=(Kept("sessionId", "name", "session"), Kept("cwd", "path")),
     events=(
         HookEvent(

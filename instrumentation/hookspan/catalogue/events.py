@@ -42,7 +42,8 @@ class Client(NamedTuple):
     `resume`: the command that takes a `{session}` up again. `starts_agents`: tools that start a subagent.
     `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
     has. `call_variable`: the variable in which a command that it runs finds the id of its tool call; empty for none.
-    `without_span`: tools of whose calls no hook tells.
+    `without_span`: tools of whose calls no hook tells. `shells`: those that run commands. `editors`: others that write
+    files.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Client(NamedTuple):
     resume: str
     starts_agents: frozenset[str]
     awaits_agents: frozenset[str]
+    shells: frozenset[str]
+    editors: frozenset[str]
     kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
     call_variable: str = ""

@@ -10,7 +10,7 @@ from hookspan.wire.reduced import ModelRequest, Reduced
 
 from . import agents, attempts, calls, turns
 from .state import KEPT_CLOSED, KEPT_REQUESTS, Asking, bound
-from .step import Step
+from .step import Step, tree_of
 
 _SAMPLING: Final = "sampling"
 """The kind of requests that are a turn's own; others (`foreground_compaction`) may be without one."""
@@ -89,6 +89,7 @@ def ended(step: Step, event: Reduced) -> None:
             served_by=event.served_by,
             agent_type=event.agent_type,
             cache_ttl=-1,
+            tree=tree_of(step.state, session, event.cwd),
         ),
     )
     if request.status == _FAILED and request.kind == _SAMPLING and not event.agent_id:
@@ -123,6 +124,7 @@ def close_open(step: Step, prompt: str, at: int, *, agent_id: str = "") -> None:
                 aborted=True,
                 served_by=asked.served_by,
                 cache_ttl=-1,
+                tree=tree_of(step.state, session, session.cwd),
             ),
         )
     bound(session.closed, KEPT_CLOSED)

@@ -269,6 +269,13 @@ def folder_of(session: SessionState) -> str:
     return session.folder or session.project_dir or session.cwd
 
 
+def tree_of(state: State, session: SessionState, folder: str) -> str:
+    """The work tree of a folder, of the session's own where that is not known; empty outside of any."""
+    repositories = state.world.repositories
+    repository = repositories.get(folder) or repositories.get(folder_of(session))
+    return repository.tree if repository else ""
+
+
 def repository_of(state: State, session: SessionState) -> str:
     """The name of the main repository that the session's folder belongs to, empty if it is in none that is known."""
     repository = state.world.repositories.get(folder_of(session))

@@ -19,12 +19,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from hookspan.catalogue.clients import SHELLS, WRITERS
+
 from .commits import Made
 from .schema import NANOSECONDS
-from .work import SHELLS, Item, SessionWork
+from .work import Item, SessionWork
 
-WRITERS: Final = SHELLS | {"Edit", "MultiEdit", "NotebookEdit", "Write"}
-"""Tools by which a session may have changed files."""
 LATE: Final = NANOSECONDS
 """So much later than a command its span may begin."""
 

@@ -16,7 +16,6 @@ from .costs import Call, Cost
 from .schema import NANOSECONDS
 
 _CHAT: Final = spans.MODEL.operation
-SHELLS: Final = frozenset({"Bash", "PowerShell"})
 _WORK: Final = """
 SELECT start, "end", name, tree, parent_id, attributes FROM span
 WHERE session = ? AND NOT hook AND (name GLOB 'chat *' OR name GLOB 'execute_tool *') ORDER BY start, key

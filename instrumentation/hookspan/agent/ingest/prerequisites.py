@@ -102,7 +102,7 @@ class Prerequisites:
         known = state.world.repositories.get(folder)
         if folder and (anew or known is None) and (fact := self._repositories.at(event, folder, known)):
             facts.append(fact)
-        if event.writes or event.rewrites:  # in which work tree that is
+        if event.writes or event.rewrites or event.request:  # in which work tree that is
             unknown = {event.cwd, event.rewrites} - {folder, "", *state.world.repositories}
             facts += filter(None, (self._repositories.at(event, other, None) for other in sorted(unknown)))
         if anew and session is not None and not session.local:

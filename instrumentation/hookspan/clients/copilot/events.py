@@ -130,6 +130,10 @@ class EventsParser(LineParser):
         if version := as_word(line.data.get("copilotVersion")):
             yield ClientVersion(at=0, key="", version=version[:40])
 
+    def _went(self, line: Line, _at: int) -> Iterator[Fact]:
+        self._cwd = as_path(line.data.get("cwd")) or self._cwd
+        return iter(())
+
     def _said(self, line: Line, at: int) -> Iterator[Fact]:
         """A prompt; of a subagent, what it is given."""
         if line.agentId:
@@ -231,6 +235,7 @@ class EventsParser(LineParser):
             prompt="" if agent else self._prompt,
             request_model=name,
             response_model=name,
+            tree=self._cwd,
             query_source=why,
             input_tokens=max(0, _tokens(get("inputTokens")) - read - written),
             output_tokens=_tokens(get("outputTokens")),
@@ -280,6 +285,7 @@ class EventsParser(LineParser):
                 message_id="",
                 prompt=self._prompt,
                 request_model=self._model,
+                tree=self._cwd,
                 error_status=status,
                 failed=True,
                 cache_ttl=-1,
@@ -293,6 +299,7 @@ class EventsParser(LineParser):
     READ: ClassVar[dict[str, Callable[[Any, Line, int], Iterator[Fact]]]] = {
         "session.start": _started,
         "session.resume": _started,
+        "session.context_changed": _went,
         "user.message": _said,
         "assistant.message": _answered,
         "tool.execution_start": _called,
