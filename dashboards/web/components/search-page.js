@@ -20,7 +20,7 @@ import { shared } from "./shared-styles.js";
 
 const TYPED = 200; // ms after a key, before the agent is asked
 const DAY = 86_400_000; // ms
-const SAME = 300_000; // ms in which "the last day" is the same question
+const SAME = 300_000; // ms of one question
 /** @type {[string, string][]} */
 const TIMES = [
 	["all", "Any time"],

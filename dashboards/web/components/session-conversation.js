@@ -1,6 +1,6 @@
 /**
- * What was said in a session, live: only what is near to what is seen is drawn, so that ten thousand messages scroll as
- * ten do. The address holds the subagent, the kind, what is searched for and the message that a link is to.
+ * What was said in a session, live; only what is near to what is seen is drawn. The address holds the subagent, the kind,
+ * what is searched for and the message that a link is to.
  */
 import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";

@@ -1,8 +1,7 @@
 /**
- * Calls you when a session waits, gets nowhere as the watchdog sees it, or writes what another one writes: a notification
- * of the system's and a quiet sound, also from a hidden tab. Off until you turn it on. Of several tabs one calls, the one
- * that has the lock; only that stays connected while it is hidden. A notification says the project, the tool and what the
- * watchdog noticed, never what was asked or a file: the system keeps it.
+ * Calls you when a session waits, gets nowhere, or writes what another one writes: a notification of the system's and a
+ * quiet sound, also from a hidden tab. Off until you turn it on. The one tab that has the lock calls, and stays connected.
+ * A notification never says what was asked, nor a file: the system keeps it.
  *
  * Event: `change`.
  */

@@ -19,7 +19,7 @@ export async function holdKeys(come, { everywhere } = { everywhere: true }) {
 	const hold = (event) => {
 		if (event === given) return;
 		const isOurs = action(EVERYWHERE, event) !== null;
-		const isTyped = !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
+		const isTyped = !event.ctrlKey && !event.metaKey && !event.altKey;
 		if (event.key === "Escape") ends.abort();
 		else if (isOurs ? everywhere : isTyped && (event.key.length === 1 || NAMED.includes(event.key))) held.push(event);
 		else if (!isOurs) return;

@@ -1,6 +1,6 @@
 /**
- * What keys do: tables, which the components ask and the help shows, so that a key that does something is told of.
- * Shortcuts of one character can be turned off, for speech input, or whose hands slip.
+ * What keys do: tables, which the components ask and the help shows. Shortcuts of one character can be turned off, for
+ * speech input, or whose hands slip.
  */
 
 const KEY = "hookspan-shortcuts";
@@ -51,13 +51,11 @@ export function action(place, event) {
 	return null;
 }
 
-/** Keys with which one composes a character, in Japanese say, and the Enter that ends it (229), are for that alone. */
+// What composes a character, and the Enter that ends it (229), is for the input method alone.
 addEventListener(
 	"keydown",
-	(event) => {
-		if (event.isComposing || event.keyCode === 229) event.stopImmediatePropagation();
-	},
-	{ capture: true },
+	(event) => (event.isComposing || event.keyCode === 229) && event.stopImmediatePropagation(),
+	true,
 );
 
 /** Whether a key press is meant for a field in which one types. @param {Event} event */

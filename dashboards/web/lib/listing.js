@@ -1,7 +1,6 @@
 /**
- * Which sessions the first page lists. Project, branch and state can be told from a session itself; what words are found
- * in, what is of which day, how many there are in all, and the order of ended ones only the agent knows. `change` tells
- * of an answer.
+ * Which sessions the first page lists. Project, branch and state can be told from a session itself; all else only the
+ * agent knows. `change` tells of an answer.
  */
 import { ApiError, ask } from "./api.js";
 import { compare, inState, matches } from "./order.js";
