@@ -104,6 +104,16 @@ def test_what_a_former_version_has_kept_line_by_line_goes_on(content: ContentDb)
     assert [*archived_lines(content.db, SESSION, file.key)] == wanted
 
 
+def test_what_is_forgotten_is_given_back_to_the_disk(content: ContentDb, paths: Paths) -> None:
+    chance = random.Random(1)
+    take(content, Archive(content), OTHER, lines(OTHER, 50))
+    content.erase()
+    before = paths.content_db.stat().st_size
+    take(content, Archive(content), SESSION, [b"%s\n" % chance.randbytes(4_000).hex().encode() for _ in range(1_500)])
+    content.forget([SESSION])
+    assert paths.content_db.stat().st_size <= before + (64 << 10)
+
+
 def test_a_copy_that_can_not_be_made_leaves_no_file_open(content: ContentDb, paths: Paths) -> None:
     take(content, Archive(content), SESSION, lines(SESSION, 1000))
     content.db.execute("UPDATE file SET archived = 1")

@@ -38,6 +38,8 @@ PACK_FROM: Final = 160
 CACHE: Final = 4 << 10  # KiB of pages of the connection that writes
 BATCH: Final = 2_000
 """Rows that a prune deletes in one transaction."""
+PAGES: Final = 1_000
+"""Pages that are given back in one transaction, 50 ms."""
 
 # Keys of messages are their times, Unix ns, made unique: the index's own order is that of time, and a range of dates is
 # a range of keys. `name` is the same in a copy of the transcript (a fork's begins with its parent's), so that nothing
@@ -433,11 +435,18 @@ class ContentDb:
                         self.db.execute(f"DROP TABLE words_{slot}")
                         self._slots.discard(slot)
                 self.db.execute("DELETE FROM meta WHERE name = ?", (name,))
-        self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        self._give_back()
         busy = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         self._files.note()
         if busy:
             raise sqlite3.OperationalError("somebody reads it")
+
+    def _give_back(self) -> None:
+        (free,) = self.db.execute("PRAGMA freelist_count").fetchone()
+        for _ in range(0, free, PAGES):
+            with self.transaction():
+                for _ in range(PAGES):
+                    self.db.execute("PRAGMA incremental_vacuum(1)")  # one step, as `execute` makes, is one page
 
     def _see_to_version(self) -> None:
         """Make the words anew if another version made them."""
