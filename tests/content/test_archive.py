@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import sqlite3
 import zlib
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -15,6 +16,7 @@ from hookspan.content.archive import BLOCK_BYTES, Archive
 from hookspan.content.database import File
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.store.database import open_reader
 
 SESSION, OTHER = "0b1c2d3e-0000-4000-8000-000000000001", "0b1c2d3e-0000-4000-8000-000000000002"
 HOUR = 3600 * 10**9
@@ -112,6 +114,26 @@ def test_what_is_forgotten_is_given_back_to_the_disk(content: ContentDb, paths: 
     take(content, Archive(content), SESSION, [b"%s\n" % chance.randbytes(4_000).hex().encode() for _ in range(1_500)])
     content.forget([SESSION])
     assert paths.content_db.stat().st_size <= before + (64 << 10)
+
+
+def test_what_another_program_cuts_once_nobody_reads_was_given_back(content: ContentDb, paths: Paths) -> None:
+    take(content, Archive(content), OTHER, lines(OTHER, 1000))
+    take(content, Archive(content), SESSION, lines(SESSION, 1000))
+    content.erase()
+    long = paths.content_db.stat().st_size
+    with contextlib.closing(open_reader(paths.content_db)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM line").fetchone()
+        content.db.execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(sqlite3.OperationalError):
+            content.forget([SESSION])
+    later, other = ContentDb.open(paths), sqlite3.connect(paths.content_db)
+    with contextlib.closing(later), contextlib.closing(other):
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        assert paths.content_db.stat().st_size < long
+        content.check()
+        later.check()
+    take(content, Archive(content), SESSION, lines(SESSION, 100))
 
 
 def test_a_copy_that_can_not_be_made_leaves_no_file_open(content: ContentDb, paths: Paths) -> None:

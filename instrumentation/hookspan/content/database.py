@@ -447,6 +447,7 @@ class ContentDb:
             with self.transaction():
                 for _ in range(PAGES):
                     self.db.execute("PRAGMA incremental_vacuum(1)")  # one step, as `execute` makes, is one page
+            self._files.gave_back()
 
     def _see_to_version(self) -> None:
         """Make the words anew if another version made them."""

@@ -94,6 +94,7 @@ class Files:
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
                 self._known[suffix] = _look(part)
+        self.gave_back()  # perhaps: what a reader kept a checkpoint from cutting is still in the file
 
     def begin(self) -> None:
         """Begin a transaction on files that are what they were; until it has begun, others may empty the log."""
