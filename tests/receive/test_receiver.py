@@ -25,7 +25,7 @@ from hookspan.cli.doctor.checks.claude import native
 from hookspan.cli.doctor.checks.received import receive
 from hookspan.cli.doctor.context import Context
 from hookspan.paths import Paths
-from hookspan.receive import gate, otlp
+from hookspan.receive import forward, gate, otlp
 from hookspan.receive.gate import Gate
 from hookspan.receive.port import bind
 from hookspan.receive.server import Server
@@ -275,6 +275,33 @@ def test_where_an_endpoint_names_a_default_port_both_are_left_to_it(
         assert bound("http://localhost:9") == set(ports.values())
         assert bound(f"http://127.0.0.1:{ports['grpc']}") == set()
         assert bound(f"http://host.docker.internal:{ports['grpc']}") == set(ports.values())
+    finally:
+        receiving.stop()
+
+
+@pytest.mark.parametrize(("receive", "export"), [("true", "false"), ("true\nlogs = false", "true"), ("false", "true")])
+def test_what_the_settings_forbid_stays_though_nobody_has_stopped_the_receiver_yet(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, sink: Sink, receive: str, export: str
+):
+    monkeypatch.setattr(forward, "ASK_PAUSE", 0.01)
+    text = f'[receive]\nenabled = {{}}\n[export]\nendpoint = "{sink.url}"\nenabled = {{}}\n'
+    paths.create()
+    paths.config.write_text(text.format("true", "true"))
+    forbidden = threading.Event()
+    settings = AgentSettings(paths, {}, forbidden.set)
+    receiving = agent_receiving.Receiving(paths, settings, wake=lambda: None)
+    receiving.start()
+    try:
+        paths.config.write_text(text.format(receive, export))
+        assert not settings.look()
+        port = receiving._receiver.port
+        assert Sender(port).send("/v1/logs", requests.logs().SerializeToString()).status == HTTPStatus.OK
+        assert forbidden.wait(PATIENCE), "what forwards does not ask"
+        asked: list[bool] = []
+        look = settings.look
+        monkeypatch.setattr(settings, "look", lambda: asked.append(True) or look())
+        until(lambda: sink.requests or len(asked) > 10)
+        assert not sink.requests
     finally:
         receiving.stop()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.exports import export_settings
 from hookspan.agent.settings import AgentSettings
-from hookspan.config import Export
+from hookspan.config import SIGNALS, Export, Settings, Signal
 from hookspan.paths import Paths
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ def default_ports(export: Export) -> set[int]:
     """Those of the two to listen at: none if an endpoint names one, since a Collector opens both, at any time."""
     ports = {HTTP_PORT, GRPC_PORT}
     return set() if ports & export.local_ports else ports
+
+
+def is_forwarded(signal: Signal, now: Settings) -> bool:
+    """Whether what is received of a signal is to be forwarded."""
+    allowed = now.receive.enabled and signal in now.receive.forwarded and now.export.enabled
+    return bool(allowed and now.export.endpoint_of(signal))
 
 
 class Receiving:
@@ -81,7 +87,7 @@ class Receiving:
     def _ingredients(self) -> tuple[Any, ...]:
         """The settings that a receiver can't change while it runs."""
         receive, export = self._settings.now.receive, self._settings.now.export
-        sent = frozenset(signal for signal in receive.forwarded if export.enabled and export.endpoint_of(signal))
+        sent = frozenset(signal for signal in SIGNALS if is_forwarded(signal, self._settings.now))
         defaults = default_ports(export) if receive.children else set()
         return receive.enabled, receive.port, receive.bytes, receive.children, defaults, sent
 
@@ -125,6 +131,7 @@ class Receiving:
     def _keeps_content(self) -> bool:
         return self._settings.now.content.local
 
-    def _where(self) -> ExportSettings | None:
-        """By which settings something may be forwarded now."""
-        return export_settings(self._settings.now) if self._settings.look() else None
+    def _where(self, signal: Signal) -> ExportSettings | None:
+        """By which settings a signal may be forwarded now."""
+        is_settled, now = self._settings.look(), self._settings.now
+        return export_settings(now) if is_settled and is_forwarded(signal, now) else None

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +42,7 @@ class Receiver:
         port: int,
         limit: int,
         forward: frozenset[Signal],
-        settings: Callable[[], ExportSettings | None],
+        settings: Callable[[Signal], ExportSettings | None],
         wake: Callable[[], None],
         spans: Sequence[SpansTaker] = (),
         logs: Sequence[LogsTaker] = (),
@@ -55,7 +56,7 @@ class Receiver:
             port: Where to listen; 0 for the one of before, or any that is free.
             limit: Most bytes on disk that wait to be forwarded, for each signal.
             forward: The signals that are forwarded.
-            settings: Where to, asked before each request; None while nothing may leave.
+            settings: Where to, asked before each request; None while nothing of the signal may leave.
             wake: Called when facts are in the journal.
             spans: Who makes facts of spans.
             logs: Who makes facts of log records.
@@ -71,7 +72,7 @@ class Receiver:
         self._spools = spools(paths.received, limit)
         self._gate = Gate(self._spools)
         self._forwardings = {
-            signal: Forwarding(signal, spool.readers["forward"], settings, wanted=signal in forward)
+            signal: Forwarding(signal, spool.readers["forward"], partial(settings, signal), wanted=signal in forward)
             for signal, spool in self._spools.items()
         }
         readers = {signal: self._spools[signal].readers["facts"] for signal in FOLDED}
