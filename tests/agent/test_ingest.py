@@ -389,20 +389,23 @@ def test_what_may_fit_once_it_is_reduced_is_not_deleted_before(
     poke.close()
 
 
-def test_old_copies_go_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    paths = Machine(tmp_path).install().paths
+@pytest.mark.parametrize("archive", [False, True])
+def test_old_copies_go_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bool):
+    paths = Machine(tmp_path, settings=f"[archive]\nenabled = {str(archive).lower()}\n").install().paths
     poke = Poke(paths.poke_socket)
     ingest = Ingest(paths, AgentSettings(paths, None), poke, read_key(paths))
     monkeypatch.setattr(ingest.upkeep.loop, "pause", lambda _: None)
     now = time.time_ns()
     (paths.state / "reports").mkdir()
     old = ("store.db.v3", "content.db.damaged-1", "reports/crash-1.md", "backups/settings.json.1")
-    new = ("store.db.v4", f"store.db.damaged-{now}", f"store.db.damaged-{now}-wal")
-    for name in (*old, *new):
+    new = (f"store.db.damaged-{now}", f"store.db.damaged-{now}-wal")
+    of_yesterday = ("store.db.v4", "content.db.v1", "content.db.damaged-2", "content.db.damaged-2-wal")
+    for name in (*old, *new, *of_yesterday):
         (paths.state / name).write_bytes(b"x")
-        os.utime(paths.state / name, (now / 1e9 - (0 if name == "store.db.v4" else 31 * 86_400),) * 2)
+        os.utime(paths.state / name, (now / 1e9 - (1.1 if name in of_yesterday else 31) * 86_400,) * 2)
     ingest.upkeep.step()
-    assert [name for name in (*old, *new) if (paths.state / name).exists()] == [*new]
+    kept = (*new, *(of_yesterday if archive else ["store.db.v4"]))
+    assert [name for name in (*old, *new, *of_yesterday) if (paths.state / name).exists()] == [*kept]
     ingest.close()
     poke.close()
 

@@ -150,15 +150,15 @@ class Upkeep:
         guarded(lambda: self._journal.delete_quarantined(keep.raw_hours))
         if is_reduced:
             guarded(lambda: self._delete_old(keep.days, keep.bytes))
-        guarded(lambda: self._delete_copies(keep.days))
+        guarded(self._delete_copies)
 
     def _delete_old(self, days: float, most: int) -> None:
         # What is not in the store yet is not deleted.
         for segment in self._journal.delete_old(days, most, self._progress.next_record()):
             _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
 
-    def _delete_copies(self, days: float) -> None:
-        for path, size in copies.delete_old(self._paths, time.time() - days * 86400):
+    def _delete_copies(self) -> None:
+        for path, size in copies.delete_old(self._paths, self._settings.now, time.time()):
             _logger.info("copy deleted", extra={"path": str(path), "bytes": size})
 
     def _reduce_old(self, hours: float) -> bool:

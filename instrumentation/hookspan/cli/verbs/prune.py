@@ -28,8 +28,9 @@ def prune(dry_run: bool, as_json: bool) -> None:
     The agent does this by itself, a little every hour. The limits are the settings `journal.raw_hours`,
     `journal.days`, `journal.bytes`, `store.days`, `store.bytes`, `archive.days` and `archive.bytes`. Spans and log
     records that wait for an endpoint stay. Copies of damaged or older databases, crash reports, and backups of
-    settings that no `uninstall` needs are deleted after `journal.days`. The agent is stopped in the meantime; hooks
-    keep recording. The command can be interrupted at any time; when it is run again, it continues.
+    settings that no `uninstall` needs are deleted after `journal.days`; without `archive.enabled` copies of
+    `content.db` after `journal.raw_hours`. The agent is stopped in the meantime; hooks keep recording. The command can
+    be interrupted at any time; when it is run again, it continues.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -84,7 +85,7 @@ def plan(paths: Paths) -> dict[str, Any]:
     rows = reader.prunable(policy, time.time_ns())
     over = max(0, reader.size() - policy.bytes)
     reader.close()
-    aside = list(copies.old(paths, now - keep.journal.days * 86400))
+    aside = list(copies.old(paths, keep, now))
     return {
         "journal": {
             "reduced": len(reduced),
@@ -115,7 +116,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     quarantined = journal.delete_quarantined(keep.journal.raw_hours)
     if not is_full:
         deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
-    aside = copies.delete_old(paths, time.time() - keep.journal.days * 86400)
+    aside = copies.delete_old(paths, keep, time.time())
     return {
         "journal": {
             "reduced": len(raw) - len(failed),
