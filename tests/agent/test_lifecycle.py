@@ -25,6 +25,7 @@ from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held
 from hookspan.agent.settings import AgentSettings
+from hookspan.journal import Journal
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
@@ -350,6 +351,7 @@ def test_an_idle_agent_leaves_and_one_with_an_open_session_stays(make_machine: C
     until(lambda: idle.pid == 0, "it did not leave")
     assert [line["event"] for line in idle.log()][-2:] == ["leaving: nothing to do", "gone"]
     assert open_.pid, "a session is open"
+    assert not Journal(idle.paths).segments()[0].current, "the next hook would make it new again"
 
 
 def test_a_state_folder_with_a_very_long_name(tmp_path: Path):

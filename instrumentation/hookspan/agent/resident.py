@@ -84,6 +84,7 @@ class Resident:
                     self._vanish()
                 if self._has_nothing_to_do():
                     _logger.info("leaving: nothing to do")
+                    self._parts.ingest.upkeep.finish_segment()
                     return
             except Exception:
                 _logger.exception("the main thread's round failed")

@@ -152,6 +152,10 @@ class Upkeep:
             guarded(lambda: self._delete_old(keep.days, keep.bytes))
         guarded(self._delete_copies)
 
+    def finish_segment(self) -> None:
+        """The agent leaves: what is there is not to be as new as what the next hook writes, perhaps in weeks."""
+        self.loop.guarded(self._journal.rotate)
+
     def _delete_old(self, days: float, most: int) -> None:
         # What is not in the store yet is not deleted.
         for segment in self._journal.delete_old(days, most, self._progress.next_record()):
