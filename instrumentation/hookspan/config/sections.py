@@ -177,7 +177,12 @@ class Export(Record):
 class Journal(Record):
     """How long raw and compacted events are kept."""
 
-    raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that coding agents sent.")
+    raw_hours: int = _option(
+        24,
+        Number(1, 8760, "hours"),
+        "How long events keep everything that coding agents sent. What gets older while no agent runs is reduced once "
+        "one has started.",
+    )
     days: int = _option(30, Number(1, DAYS_MAX, "days"), "How long compacted events are kept.")
     bytes: int = _option(2 << 30, Size(1 << 20), "Disk space that the journal may use.")
 
