@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from hookspan.cli.stack.services import GRAFANA, HEALTH, JAEGER, METRICS, OTLP_GRPC, OTLP_HTTP
+from hookspan.config import load
 from hookspan.paths import Paths
 from tests.command import call
 from tests.ports import Ports
@@ -38,26 +39,44 @@ def answering() -> Iterator[int]:
         thread.join()
 
 
-def test_without_the_collector_export_stays_as_it_is(answering: int, tmp_path: Path):
-    docker, ports = tmp_path / "bin" / "docker", Ports()
-    docker.parent.mkdir()
-    docker.write_text(DOCKER)
-    docker.chmod(0o755)
-    env = {"HOME": str(tmp_path), "PATH": f"{docker.parent}:/usr/bin:/bin"}
-    published = {port: ports[str(port)] for port in (GRAFANA, HEALTH, METRICS, OTLP_GRPC, OTLP_HTTP)}
-    published[JAEGER] = answering
+class Docker:
+    """A `docker compose` of services that publish these ports, by those in the containers."""
 
-    def up(*services: str) -> str:
+    def __init__(self, folder: Path, published: dict[int, int]) -> None:
+        docker = folder / "bin" / "docker"
+        docker.parent.mkdir()
+        docker.write_text(DOCKER)
+        docker.chmod(0o755)
+        self.published = published
+        self.env = {"HOME": str(folder), "PATH": f"{docker.parent}:/usr/bin:/bin"}
+        self.config = Paths.from_environment(self.env).config
+        self._file = docker.with_name("config.json")
+
+    def up(self, *services: str) -> str:
         """What it says."""
-        rows = [{"target": target, "published": str(port)} for target, port in published.items()]
-        (docker.parent / "config.json").write_text(json.dumps({"services": {"all": {"ports": rows}}}))
-        done = call("stack", "up", *services, env=env)
+        rows = [{"target": target, "published": str(port)} for target, port in self.published.items()]
+        self._file.write_text(json.dumps({"services": {"all": {"ports": rows}}}))
+        done = call("stack", "up", *services, env=self.env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    config = Paths.from_environment(env).config
-    assert "OTLP" not in up("jaeger")
-    assert not config.exists()
-    published[HEALTH] = answering
-    assert f"http://127.0.0.1:{published[OTLP_HTTP]} " in up("jaeger"), "the Collector ran before"
-    assert f"http://127.0.0.1:{published[OTLP_HTTP]}" in config.read_text()
+
+def test_without_the_collector_export_stays_as_it_is(answering: int, tmp_path: Path):
+    ports = Ports()
+    published = {port: ports[str(port)] for port in (GRAFANA, HEALTH, METRICS, OTLP_GRPC, OTLP_HTTP)}
+    docker = Docker(tmp_path, {**published, JAEGER: answering})
+    assert "OTLP" not in docker.up("jaeger")
+    assert not docker.config.exists()
+    docker.published[HEALTH] = answering
+    assert f"http://127.0.0.1:{published[OTLP_HTTP]} " in docker.up("jaeger"), "the Collector ran before"
+    assert f"http://127.0.0.1:{published[OTLP_HTTP]}" in docker.config.read_text()
+
+
+def test_what_a_copy_of_ones_own_does_not_publish_is_not_there(answering: int, tmp_path: Path):
+    docker = Docker(tmp_path, {OTLP_HTTP: 9, JAEGER: answering})
+    assert [line.split()[0] for line in docker.up().splitlines()] == ["jaeger", "OTLP"]
+    settings = load(Paths.from_environment(docker.env), {})
+    assert (settings.export.endpoint, settings.links.jaeger) == ("http://127.0.0.1:9", f"http://127.0.0.1:{answering}")
+    assert (settings.links.grafana, settings.collector.health) == (None, None)
+    rows = json.loads(call("stack", "status", "--json", env=docker.env).stdout)["services"]
+    assert [row["name"] for row in rows] == ["jaeger"]

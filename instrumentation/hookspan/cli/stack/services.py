@@ -71,7 +71,9 @@ def await_ready(services: Sequence[Service], ports: Mapping[int, int]) -> None:
 
 
 def answers(service: Service, ports: Mapping[int, int]) -> bool:
-    """Whether it says that it is healthy."""
+    """Whether it says that it is healthy; where its port is not published, it can't be asked."""
+    if service.port not in ports:
+        return False
     # No proxy: it is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

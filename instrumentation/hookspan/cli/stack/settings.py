@@ -12,24 +12,29 @@ from hookspan import atomic
 from hookspan.cli.lifecycle.agent import reload_settings
 from hookspan.cli.stack.compose import read_json
 from hookspan.cli.stack.services import GRAFANA, HEALTH, JAEGER, METRICS, OTLP_GRPC, OTLP_HTTP
-from hookspan.config import SIGNALS, load, read_file
+from hookspan.config import SIGNALS, Settings, load, read_file
 from hookspan.config.edit import change
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
 
+def otlp_port(settings: Settings) -> int:
+    """The port in the Collector's container that hookspan's protocol needs."""
+    return OTLP_GRPC if settings.export.protocol == "grpc" else OTLP_HTTP
+
+
 def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
     """Point the settings at the stack, remember what they were, and tell a running agent. What to warn of."""
     settings, own = load(paths, os.environ), read_file(paths.config)[0]
-    grpc = settings.export.protocol == "grpc"
-    wanted = {
-        "export.endpoint": f"http://127.0.0.1:{ports[OTLP_GRPC if grpc else OTLP_HTTP]}",
-        "collector.health": f"http://127.0.0.1:{ports[HEALTH]}",
-        "links.jaeger": f"http://127.0.0.1:{ports[JAEGER]}",
-        "links.grafana": f"http://127.0.0.1:{ports[GRAFANA]}",
-    }
-    if METRICS in ports:  # a copy of your own may not publish it
-        wanted["collector.metrics"] = f"http://127.0.0.1:{ports[METRICS]}/metrics"
+    of_it = (
+        ("export.endpoint", otlp_port(settings), ""),
+        ("collector.health", HEALTH, ""),
+        ("links.jaeger", JAEGER, ""),
+        ("links.grafana", GRAFANA, ""),
+        ("collector.metrics", METRICS, "/metrics"),
+    )
+    # A copy of your own may not publish all of them.
+    wanted = {key: f"http://127.0.0.1:{ports[port]}{path}" for key, port, path in of_it if port in ports}
     before = read_json(_memory(paths))
     warnings = []
     for key, url in wanted.items():

@@ -19,8 +19,8 @@ import click
 from hookspan.agent.client import Client
 from hookspan.cli.stack import labels, owners
 from hookspan.cli.stack.compose import COPIED, Compose, copy, environment
-from hookspan.cli.stack.services import COLLECTOR, OTLP_HTTP, SERVICES, answers, await_ready, check_names, url
-from hookspan.cli.stack.settings import endpoints, export_back, export_to
+from hookspan.cli.stack.services import COLLECTOR, SERVICES, answers, await_ready, check_names, url
+from hookspan.cli.stack.settings import endpoints, export_back, export_to, otlp_port
 from hookspan.cli.terminal.options import JSON, YES
 from hookspan.config import load, read_text
 from hookspan.errors import EXIT_USER, UserError
@@ -79,10 +79,11 @@ def up(
     if flags:  # what still runs as another user would make files that its successor can't read
         compose.run(*profile, "stop")
     compose.run(*profile, "up", "-d", "--remove-orphans", *flags, *services)
-    ports = compose.ports()
-    started = [s for s in SERVICES if s.name in services or not (services or (s.optional and not profile))]
+    ports, otlp = compose.ports(), otlp_port(load(paths, os.environ))
+    asked = [s for s in SERVICES if s.name in services or not (services or (s.optional and not profile))]
+    started = [service for service in asked if service.port in ports]  # a copy of your own may not publish all of them
     await_ready(started, ports)
-    exports = not no_export and OTLP_HTTP in ports and (COLLECTOR in started or answers(COLLECTOR, ports))
+    exports = not no_export and otlp in ports and (COLLECTOR in asked or answers(COLLECTOR, ports))
     kept = export_to(paths, ports) if exports else ()
     if as_json:
         click.echo(json.dumps({"folder": str(compose.folder), "services": {s.name: url(s, ports) for s in started}}))
@@ -91,7 +92,7 @@ def up(
         if service.page:
             click.echo(f"{service.name:<15} {url(service, ports)}")
     if exports:
-        click.echo(f"{'OTLP':<15} http://127.0.0.1:{ports[OTLP_HTTP]}    (hookspan exports to it)")
+        click.echo(f"{'OTLP':<15} http://127.0.0.1:{ports[otlp]}    (hookspan exports to it)")
     for warning in kept:
         click.echo(f"warning: {warning}", err=True)
 
@@ -134,7 +135,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
         ports, states = compose.ports(), compose.states()
         for service in SERVICES:
             state = states.get(service.name)
-            if state is not None or not service.optional:
+            if service.port in ports and (state is not None or not service.optional):
                 answering = state == "running" and answers(service, ports)
                 rows.append(
                     {"name": service.name, "state": state or "down", "answers": answering, "url": url(service, ports)}
