@@ -15,7 +15,7 @@ from hookspan.content import archive as module
 from hookspan.content.archive import BLOCK_BYTES, Archive
 from hookspan.content.database import File
 from hookspan.paths import Paths
-from hookspan.store import Reader
+from hookspan.store import Reader, database
 from hookspan.store.database import open_reader
 
 SESSION, OTHER = "0b1c2d3e-0000-4000-8000-000000000001", "0b1c2d3e-0000-4000-8000-000000000002"
@@ -134,6 +134,18 @@ def test_what_another_program_cuts_once_nobody_reads_was_given_back(content: Con
         content.check()
         later.check()
     take(content, Archive(content), SESSION, lines(SESSION, 100))
+
+
+def test_a_log_that_two_large_transactions_have_written_was_not_cut(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAL_LIMIT", 1 << 20)
+    monkeypatch.setattr(database, "CHECKPOINT", 100)
+    paths.create()
+    with contextlib.closing(ContentDb.open(paths)) as content:
+        for size in (4 << 20, 2 << 20, 1):
+            with content.transaction():
+                content.db.execute("INSERT OR REPLACE INTO meta VALUES ('large', zeroblob(?))", (size,))
 
 
 def test_a_copy_that_can_not_be_made_leaves_no_file_open(content: ContentDb, paths: Paths) -> None:

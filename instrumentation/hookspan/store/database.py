@@ -114,13 +114,13 @@ class Files:
         """A transaction is over: they may be longer. What else has changed was not its doing, and `check` tells it.
 
         Shorter is only what SQLite cut: the database to its own size when a checkpoint gives pages back, the log to
-        WAL_LIMIT.
+        WAL_LIMIT, or to what the transaction has written where that is more.
         """
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
                 identity, now = _look(part)
                 before, size = self._known.get(suffix, (identity, now))
-                if identity == before and (now >= size or now == (WAL_LIMIT if suffix else own_size(self._db))):
+                if identity == before and (now >= size or (now >= WAL_LIMIT if suffix else now == own_size(self._db))):
                     self._known[suffix] = identity, now if suffix else min(now, self._least)
 
     def gave_back(self) -> None:
