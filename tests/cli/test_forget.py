@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import gzip
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import Any
 import pytest
 
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.errors import EXIT_USER
+from hookspan.cli.verbs import forget
+from hookspan.content import ContentDb, Kept
+from hookspan.errors import EXIT_USER, UserError
+from hookspan.export.db import ExportDb
 from hookspan.journal import Journal
+from hookspan.journal import rewrite as rewriting
 from hookspan.paths import Paths
-from hookspan.store import Reader
+from hookspan.store import Reader, Store
+from hookspan.wire import encode
+from hookspan.wire.facts import HeadMoved, ModelCall, Moved
 from tests.agent.ingest import drain
 from tests.agent.machine import Machine, append, event, small_session
 from tests.otlp_sink import Sink
@@ -152,6 +159,57 @@ def test_what_a_kill_left_of_a_segment_is_forgotten_too(machine: Machine, tmp_pa
     for name in (segment.path, segment.path.with_suffix(".tmp"), machine.paths.quarantine / "2026-01-01.tmp"):
         name.write_bytes(raw)
     assert machine.cli("forget", gone, "--yes").returncode == 0
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
+
+
+STEPS: list[tuple[Any, str]] = [
+    (ExportDb, "forget"),
+    (rewriting, "forget_quarantined"),
+    (ContentDb, "forget"),
+    (Store, "commit"),
+    (rewriting, "rewrite"),  # the newest segment
+    (Store, "forget_commits"),
+    (Store, "forget"),
+    (Store, "scrub"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rebuild", [False, True], ids=["", "then rebuild"])
+@pytest.mark.parametrize("step", STEPS, ids=[f"{owner.__name__.rpartition('.')[2]}.{name}" for owner, name in STEPS])
+def test_what_was_broken_off_leaves_nothing_when_it_is_repeated(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str], rebuild: bool
+):
+    """As by a full disk or a kill, which is the same but for the message, after any step."""
+    folder = repository(tmp_path / f"{MARK}-folder", MARK)
+    gone = half_read(machine, folder)
+    tree = str(folder)
+    append(machine, encode(ModelCall(at=2, key="m", session=gone, start=1, end=2, message_id="m", tree=tree)))
+    moved = HeadMoved(at=1, key="h", tree=tree, repository=tree, project=MARK, new="1" * 40, moved=Moved.COMMIT)
+    append(machine, encode(moved))
+    drain(machine.paths)
+    Journal(machine.paths).rotate()
+    append(machine, event("UserPromptSubmit", gone, prompt_id=str(uuid.uuid4()), prompt=MARK, cwd=str(folder)))
+    drain(machine.paths)
+    with contextlib.closing(ContentDb.open(machine.paths)) as content, content.transaction():
+        content.session(Kept(id=gone, title=MARK, started=1))
+    ExportDb.open(machine.paths).close()
+    owner, name = step
+    original = getattr(owner, name)
+
+    def broken(*given: Any) -> None:
+        original(*given)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="is full") as error:
+        patch.setattr(owner, name, broken)
+        forget.run(machine.paths, [gone])
+    assert "run this once more" in error.value.hint
+    if rebuild:
+        assert machine.cli("rebuild", "--yes").returncode == 0
+    repeated = machine.cli("forget", gone[:8], "--yes")
+    is_done = step in (STEPS[-3:] if rebuild else STEPS[-1:])
+    assert ("no session has the id" in repeated.stderr) == is_done, repeated.stderr
     assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
 
 

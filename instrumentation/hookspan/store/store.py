@@ -166,7 +166,7 @@ class Store:
         """Delete sessions with all their events, spans and states; how many there were.
 
         Of the sums the series of `projects` go, the others stay as they are. Nothing of it is left in the file's bytes
-        once `scrub` was called, too.
+        once `scrub` was called, too: until then the ids stay, so that who is broken off can name them again.
         """
         forgotten = 0
         with self._transaction():
@@ -175,18 +175,24 @@ class Store:
         for session in sessions:
             with self._transaction():
                 pruned = retention.forget(self._db, session)
+                if pruned.sessions:
+                    self._db.execute("INSERT INTO state (id) VALUES (?)", (session,))
                 self._count(events=-pruned.events, spans=-pruned.spans)
             self._sessions.pop(session, None)
             forgotten += pruned.sessions
         return forgotten
 
-    def scrub(self) -> None:
+    def scrub(self, sessions: Iterable[str]) -> None:
         """Write the file anew, since rows that were changed or deleted leave their bytes in it; needs its room again.
 
         A row that grew was moved, long before anybody wanted it forgotten: to overwrite what is deleted is not enough.
+        It is for the ids of the forgotten `sessions`, which go when all else has gone: nothing has moved them since.
         """
         with damage_noticed(self.path):
             self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.executemany("DELETE FROM state WHERE id = ?", [(session,) for session in sessions])
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._files.note()
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -148,33 +148,52 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     try:
         projects = store.projects_of(sessions)
         only = [project for project, alone in projects.items() if alone]
-        traces, outcome = _in_store(paths, sessions, only)
-        outcome["received"] = _forget_received(paths, sessions, traces)
         trees, repositories = store.trees_of(sessions)
-        store.forget(sessions, only)
-        store.forget_commits(repositories)
-        _step_out(paths, store, sessions, folders, trees)
-        _scrub(store)
+
+        def change(line: bytes) -> bytes:
+            return FORGOTTEN if is_of(line) or _folder(line) in folders or _repository(line) in repositories else line
+
+        # The journal and then the store's rows go last: they tell what else is theirs when this was broken off.
+        with _room_for(paths):
+            traces, outcome = _in_store(paths, sessions, only)
+            outcome["received"] = _forget_received(paths, sessions, traces)
+            names = [session.encode() for session in sessions]
+            outcome["quarantined"] = forget_quarantined(paths, lambda line: any(name in line for name in names))
+            outcome["content"] = _forget_content(paths, sessions)
+            outcome["copies"] = _remove_copies(paths)
+            _step_out(paths, store, sessions, folders, trees)
+            # The newest first, so that the sessions themselves still tell which folders were theirs.
+            finished = [segment for segment in reversed(list(journal.segments())) if not segment.current]
+            changes = [rewrite(segment, change) for segment in finished]
+            store.forget_commits(repositories)
+            store.forget(sessions, only)
+            store.scrub(sessions)
     finally:
         store.close()
-
-    def change(line: bytes) -> bytes:
-        return FORGOTTEN if is_of(line) or _folder(line) in folders or _repository(line) in repositories else line
-
-    # The newest first: were it broken off, the sessions themselves would be there to tell which folders were theirs.
-    changes = [rewrite(segment, change) for segment in reversed(list(journal.segments())) if not segment.current]
-    names = [session.encode() for session in sessions]
     return outcome | {
         "sessions": sessions,
         "records": sum(changes),
         "segments": sum(map(bool, changes)),
-        "quarantined": forget_quarantined(paths, lambda line: any(name in line for name in names)),
-        "content": _forget_content(paths, sessions),
-        "copies": _remove_copies(paths),
         "folders": len(folders),
         "projects": only,
         "shared": [project for project, alone in projects.items() if not alone],
     }
+
+
+@contextlib.contextmanager
+def _room_for(paths: Paths) -> Iterator[None]:
+    """Tell what was broken off for want of room, and what helps: the databases are written anew."""
+    from hookspan.agent.ingest.disk import is_full
+
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        if isinstance(error, OSError) and not is_full(error):
+            raise
+        raise UserError(
+            f"not all of it is forgotten yet: {printable(str(error))}",
+            hint=f"make room in `{paths.state}` for a second `{paths.store.name}`, then run this once more",
+        ) from error
 
 
 def _finish(paths: Paths, journal: Journal, is_of: Callable[[bytes], bool]) -> None:
@@ -215,6 +234,7 @@ def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[s
         for line in lines(segment):
             if folder := _folder(line):
                 located.add(folder)
+                worked |= {folder} if is_of(line) else set()
             elif is_of(line):
                 with contextlib.suppress(Unreadable):
                     record = decode(line, b"", labels=False)
@@ -252,16 +272,6 @@ def _repository(line: bytes) -> int:
     return tree_number(record.repository) if isinstance(record, HeadMoved | LinesStayed) else 0
 
 
-def _scrub(store: Store) -> None:
-    try:
-        store.scrub()
-    except sqlite3.OperationalError as error:
-        raise UserError(
-            f"the rows are deleted, but their bytes may still be in free parts of `{store.path}`: {error}",
-            hint="make room for a second one of its size, then `hookspan rebuild`",
-        ) from error
-
-
 def _forget_content(paths: Paths, sessions: list[str]) -> dict[str, int]:
     """Delete their messages and archived transcripts."""
     if not paths.content_db.exists():
@@ -273,8 +283,8 @@ def _forget_content(paths: Paths, sessions: list[str]) -> dict[str, int]:
         deleted = content.forget(sessions)
     except sqlite3.OperationalError as error:
         raise UserError(
-            f"the messages are deleted, but their bytes may still be in `{paths.content_db}`: {error}",
-            hint="close what reads it, and run this once more",
+            f"messages, or bytes of them, may still be in `{paths.content_db}`: {error}",
+            hint="close what reads it, or make room, and run this once more",
         ) from error
     finally:
         content.close()
