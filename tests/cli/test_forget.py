@@ -213,6 +213,18 @@ def test_what_was_broken_off_leaves_nothing_when_it_is_repeated(
     assert files_with(machine.paths, MARK) == files_with(machine.paths, gone) == []
 
 
+def test_a_session_that_only_the_archive_has_is_forgotten(machine: Machine):
+    """Its events are older than `journal.days`, and the store was built anew."""
+    machine.paths.create()
+    first, second = "0197-first", "0197-second"
+    with contextlib.closing(ContentDb.open(machine.paths)) as content, content.transaction():
+        for session in (first, second):
+            content.session(Kept(id=session, title=MARK, started=1))
+    assert f"could be {first}, {second}" in machine.cli("forget", "0197", "--yes").stderr
+    assert machine.json("forget", first, "0197-s", "--yes")["content"]["messages"] == 2
+    assert files_with(machine.paths, MARK) == files_with(machine.paths, "0197") == []
+
+
 def test_nothing_is_forgotten_while_the_journal_is_locked(machine: Machine, tmp_path: Path):
     gone = half_read(machine, tmp_path)
     with machine.paths.current.open("rb") as stopped:

@@ -166,6 +166,12 @@ class Search:
         """A connection, None while there is no database. What is found on it is not deleted before it is read."""
         return self._readings.snapshot()
 
+    def find_sessions(self, start: str, limit: int = 10) -> list[str]:
+        """Ids that begin with `start`, of sessions of which anything is kept here; the store may know them no more."""
+        sql = "SELECT id FROM session WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        with self.reading() as db:
+            return [] if db is None else [id_ for (id_,) in db.execute(sql, (start, start + "\U0010ffff", limit))]
+
     def messages(self, query: Query) -> Hits:
         """The messages that a query finds. Raises StoreDamaged."""
         asked = words.terms(query.text)

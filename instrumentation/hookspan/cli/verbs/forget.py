@@ -87,10 +87,13 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
 def _session(paths: Paths, given: str) -> str:
     """The session that is meant; one that only the journal knows must be given whole."""
     from hookspan.cli.terminal.lookup import refuse_empty
+    from hookspan.content import Search
     from hookspan.store import Reader
 
     refuse_empty(given)
-    matching = Reader(paths).find_sessions(given, limit=6)
+    reader = Reader(paths)
+    with contextlib.closing(Search(paths, reader)) as search:
+        matching = sorted({*reader.find_sessions(given, limit=6), *search.find_sessions(given, limit=6)})
     if given in matching or (not matching and _in_journal(paths, given)):
         return given
     if not matching:
