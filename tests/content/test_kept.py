@@ -1,6 +1,8 @@
 """What is said in a session is found within moments, as long as it is kept, and no byte of it stays afterwards."""
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from hookspan.agent import keeping
 from hookspan.config import load
-from hookspan.content import ContentDb, Search, archived_files, archived_lines
+from hookspan.content import ContentDb, Kept, Search, archived_files, archived_lines
 from hookspan.model import ids
 from hookspan.record import replace
 from hookspan.store import Reader, Retention, Store
@@ -230,3 +232,25 @@ def test_what_is_not_to_be_kept_is_not(make_machine: Callable[..., Machine], set
     assert machine.json("flush", "--wait", "60s")["drained"]  # seconds after the last event
     machine.cli("down")
     assert [name for name in files_with(machine.paths, "zebra") if name.startswith("content")] == []
+
+
+def test_what_leaves_the_store_leaves_the_archive(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET + ARCHIVE)
+    machine.up()
+    worked(machine, "zebra")
+    until(lambda: search(machine, "zebra修正"))
+
+    def content(mark: str) -> list[str]:
+        return [name for name in files_with(machine.paths, mark) if name.startswith("content")]
+
+    machine.paths.config.write_text(f'{QUIET}{ARCHIVE}[projects."shop"]\nrecord = false\n')
+    os.kill(machine.pid, signal.SIGHUP)
+    until(lambda: not content("zebra"))
+    machine.cli("down")
+    now = time.time_ns()
+    with contextlib.closing(ContentDb.open(machine.paths)) as db, db.transaction():
+        db.session(Kept(id="killed", project="shop", title="zebra", started=now, last=now))  # before it was let go
+        db.session(Kept(id="old", project="shop", title="okapi", started=now, last=now - 30 * keeping.DAY))
+    machine.up()
+    until(lambda: not content("zebra"))
+    assert content("okapi"), "the store let go of it by its age"

@@ -73,6 +73,8 @@ class Keeping:
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._busy: dict[str, float] = {}  # sessions, with the time (monotonic) of their newest commit
+        self._removed: set[str] = set()  # they have left the store
+        self._is_compared = False  # with the store: some may have left it as the agent ended
         self._backlog: deque[str] = deque()
         self._backlog_pause, self._backlog_from = FIRST_PAUSE, 0.0  # after a failure, and when it is over (monotonic)
         self._mode: tuple[bool, bool] = (False, False)  # is content kept, is it archived
@@ -85,14 +87,15 @@ class Keeping:
         self.loop = Loop("content", self.step, wake=self._wake.set)
 
     def committed(self, news: Committed) -> None:
-        """There is something new of sessions. Called in the ingest thread."""
-        if not news.sessions:
+        """There is something new of sessions, or they have left the store. Called in the ingest thread."""
+        if not news.sessions and not news.removed:
             return
         now = time.monotonic()
         with self._lock:
             was_idle = not self._busy
             self._busy.update(dict.fromkeys(news.sessions, now))
-        if was_idle:
+            self._removed |= news.removed
+        if was_idle or news.removed:
             self._wake.set()
 
     def damage_met(self, identity: Identity) -> None:
@@ -118,6 +121,7 @@ class Keeping:
             self._mode = mode
             self._backlog = deque(self._known(settings) if mode[0] else ())
         self._look_at_damage()
+        self.loop.guarded(lambda: self._forget_removed(settings))
         if self._pruning.is_due():
             self.loop.guarded(lambda: self._prune(settings))
         sessions = self._due()
@@ -258,6 +262,21 @@ class Keeping:
         about = {"set_aside": None if aside is None else str(aside)}
         _logger.error("kept content was damaged", exc_info=sys.exc_info()[1], extra=about)
         self._backlog = deque(self._known(self._settings.now) if self._mode[0] else ())
+
+    def _forget_removed(self, settings: Settings) -> None:
+        """Delete what is kept of sessions that have left the store, since their project is not to be recorded."""
+        hidden = OptedOut(settings.projects).names if not self._is_compared else frozenset()
+        with self._lock:
+            removed = frozenset(self._removed)
+        if (hidden or removed) and self._paths.content_db.exists() and self._open() and self._content is not None:
+            lately = self._content.sessions_of(hidden, limits(settings, time.time_ns()).content)
+            gone = removed.union(session for session in lately if self._reader.session(session) is None)
+            if gone:
+                self._content.forget(sorted(gone))
+                self._intake = Intake(self._content)  # it remembers files by keys, which are free now
+        self._is_compared = True
+        with self._lock:
+            self._removed -= removed
 
     def _prune(self, settings: Settings) -> None:
         if self._paths.content_db.exists():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Self
@@ -340,6 +340,11 @@ class ContentDb:
         )
 
     # --- Deleting
+
+    def sessions_of(self, projects: Collection[str], since: int) -> list[str]:
+        """Sessions of these projects with an event from `since` on (Unix ns)."""
+        rows = self.db.execute("SELECT id, project FROM session WHERE last >= ?", (since,))
+        return [id_ for id_, project in rows if project in projects]
 
     def forget(self, sessions: Sequence[str]) -> Deleted:
         """Delete sessions to the last byte. Raises sqlite3.OperationalError while somebody reads."""
