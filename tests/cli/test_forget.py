@@ -184,7 +184,8 @@ def test_what_was_broken_off_leaves_nothing_when_it_is_repeated(
     folder = repository(tmp_path / f"{MARK}-folder", MARK)
     gone = half_read(machine, folder)
     tree = str(folder)
-    append(machine, encode(ModelCall(at=2, key="m", session=gone, start=1, end=2, message_id="m", tree=tree)))
+    call = ModelCall(at=2, key="m", session=gone, start=1, end=2, message_id="m", tree=tree, skill=MARK, cost_nano=1)
+    append(machine, encode(call))
     moved = HeadMoved(at=1, key="h", tree=tree, repository=tree, project=MARK, new="1" * 40, moved=Moved.COMMIT)
     append(machine, encode(moved))
     drain(machine.paths)
@@ -223,6 +224,33 @@ def test_a_session_that_only_the_archive_has_is_forgotten(machine: Machine):
     assert f"could be {first}, {second}" in machine.cli("forget", "0197", "--yes").stderr
     assert machine.json("forget", first, "0197-s", "--yes")["content"]["messages"] == 2
     assert files_with(machine.paths, MARK) == files_with(machine.paths, "0197") == []
+
+
+def test_whom_it_met_knows_nothing_of_it(machine: Machine, tmp_path: Path):
+    """Two sessions in a work tree: one has written the file that the other writes, which goes on."""
+    folder = repository(tmp_path / f"{MARK}-folder", MARK)
+    gone, done, works = (str(uuid.uuid4()) for _ in range(3))
+    prompts = {session: str(uuid.uuid4()) for session in (gone, done, works)}
+    file = {"tool_name": "Write", "tool_input": {"file_path": f"{folder}/x.py", "content": "total = 2"}}
+    for session in (gone, done, works):
+        cwd = {"cwd": str(folder), "prompt_id": prompts[session]}
+        append(machine, event("SessionStart", session, source="startup", **cwd))
+        append(machine, event("UserPromptSubmit", session, prompt="go", **cwd))
+        append(machine, event("PreToolUse", session, tool_use_id=session, **cwd, **file))
+        if session == done:
+            append(machine, event("PostToolUse", session, tool_use_id=session, tool_response={}, **cwd, **file))
+    drain(machine.paths)
+    with contextlib.closing(Reader(machine.paths)) as reader:
+        (written,) = [span for span in reader.spans_of_session(done) if span.name == "execute_tool Write"]
+        assert len(written.links) == 1
+    machine.paths.lines.mkdir()
+    (machine.paths.lines / gone).write_text("1\n$1\n")
+    assert machine.json("forget", gone, "--yes")["shared"] == [f"{MARK}-folder"]
+    assert not list(machine.paths.lines.iterdir())
+    for name in (gone, prompts[gone], prompts[gone].replace("-", "")):
+        assert files_with(machine.paths, name) == []
+    with contextlib.closing(Reader(machine.paths)) as reader:
+        assert {row.id: row.collision_with for row in reader.sessions()} == {done: works, works: done}
 
 
 def test_nothing_is_forgotten_while_the_journal_is_locked(machine: Machine, tmp_path: Path):

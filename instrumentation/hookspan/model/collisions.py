@@ -7,7 +7,7 @@ the same paths in two work trees of a repository.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
@@ -110,6 +110,14 @@ def left(step: Step) -> None:
             met.meetings = [meeting for meeting in met.meetings if meeting.other != session.id]
             step.rows.touched.add(other)
     session.meetings = []
+
+
+def forget(session: SessionState, others: Collection[str]) -> None:
+    """It knows no more that it met these sessions."""
+    session.meetings = [meeting for meeting in session.meetings if meeting.other not in others]
+    for call in session.calls.values():
+        call.links = [link for link in call.links if link.attributes.get(sc.SESSION_ID) not in others]
+        call.collision = call.collision if call.links else ""
 
 
 def foremost(session: SessionState) -> Meeting | None:

@@ -171,6 +171,15 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     return Pruned(events=events, spans=spans, sessions=1)
 
 
+def unlink(db: sqlite3.Connection, session: str) -> None:
+    """Delete the links that other sessions' spans have to one's."""
+    db.execute(
+        "UPDATE span SET links = (SELECT json_group_array(json(value)) FROM json_each(links) "
+        f"WHERE json_extract(value, '$[2].\"{sc.SESSION_ID}\"') IS NOT ?) WHERE instr(links, ?)",
+        (session, session),
+    )
+
+
 def _note_deleted(db: sqlite3.Connection) -> None:
     """For those who keep sums of what was there, or of when it was."""
     db.execute(

@@ -155,6 +155,17 @@ class Store:
         """Numbers of the work trees and repositories in which these sessions worked, and no other one."""
         return retention.trees_of(self._db, sessions)
 
+    def states_naming(self, session: str) -> list[bytes]:
+        """The fold's states of other sessions that name this one."""
+        sql = "SELECT state FROM state WHERE instr(state, CAST(? AS BLOB)) AND id != ?"
+        return [blob for (blob,) in self._db.execute(sql, (session, session))]
+
+    def unlink(self, sessions: Iterable[str]) -> None:
+        """Delete the links that other sessions' spans have to theirs."""
+        with self._transaction():
+            for session in sessions:
+                retention.unlink(self._db, session)
+
     def forget_commits(self, repositories: Iterable[int]) -> None:
         """Delete what is known of these repositories' commits."""
         with self._transaction():

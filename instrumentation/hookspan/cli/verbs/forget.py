@@ -39,10 +39,10 @@ REPOSITORY: Final = b'"repository"'
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete sessions: their raw and compacted events, spans, labels, archived transcripts, and what waits for export.
 
-    SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which
-    no other session worked, with their repository, branch and commits, and projects that no other session has, with
-    their metric series. Series to which other sessions have added keep what they counted. What the receiver has of
-    them goes, too. The files are written again, so that no byte remains. Older copies of the store (made before an
+    SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which no
+    other session worked, with their repository, branch and commits, and projects that no other session has, with their
+    metric series. Series of other projects keep what they counted, and the names in their labels. What the receiver has
+    of them goes, too. The files are written again, so that no byte remains. Older copies of the store (made before an
     upgrade, or of a damaged one) are deleted whole. What was already exported stays where it is, and so do the agents'
     own transcripts. The agent is stopped in the meantime; hooks keep recording.
     """
@@ -164,7 +164,9 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
             outcome["quarantined"] = forget_quarantined(paths, lambda line: any(name in line for name in names))
             outcome["content"] = _forget_content(paths, sessions)
             outcome["copies"] = _remove_copies(paths)
-            _step_out(paths, store, sessions, folders, trees)
+            _remove_lines(paths, sessions)
+            store.unlink(sessions)
+            _step_out(paths, store, sessions, only, folders, trees)
             # The newest first, so that the sessions themselves still tell which folders were theirs.
             finished = [segment for segment in reversed(list(journal.segments())) if not segment.current]
             changes = [rewrite(segment, change) for segment in finished]
@@ -350,16 +352,32 @@ def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[
         db.close()
 
 
-def _step_out(
-    paths: Paths, store: Store, sessions: Collection[str], folders: Iterable[str], trees: Collection[int]
-) -> None:
-    """Let the store know these sessions, folders and work trees no more; the reader stands where a segment begins.
+def _remove_lines(paths: Paths, sessions: Iterable[str]) -> None:
+    """Their status lines."""
+    from hookspan.agent.lines import ID
 
-    It knows a place within one by bytes that are about to change.
+    for session in filter(ID.match, sessions):
+        for name in (session, f"{session}.tmp"):
+            (paths.lines / name).unlink(missing_ok=True)
+
+
+def _step_out(
+    paths: Paths,
+    store: Store,
+    sessions: Collection[str],
+    projects: Collection[str],
+    folders: Iterable[str],
+    trees: Collection[int],
+) -> None:
+    """Let nothing else in the store know these sessions, projects, folders and work trees any more.
+
+    The reader stands where a segment begins: it knows a place within one by bytes that are about to change.
     """
+    from hookspan.catalogue import attributes as sc
     from hookspan.journal import Position, segments
-    from hookspan.model import quota
-    from hookspan.model.state import dump_world, load_world
+    from hookspan.model import collisions, quota
+    from hookspan.model.state import State, dump_session, dump_world, load_session, load_world
+    from hookspan.model.summary import session_row
     from hookspan.store import Commit
     from hookspan.store.schema import tree_number
 
@@ -368,10 +386,9 @@ def _step_out(
         return
     if position.record == following:
         position = Position(following, following, 0, "")
-    saved = store.load_world()
-    world = None
+    saved, state = store.load_world(), State()
     if saved is not None:
-        world = load_world(saved)
+        world = state.world = load_world(saved)
         for folder in folders:
             world.repositories.pop(folder, None)
         for told in world.repositories.values():  # of a folder in which others worked, too
@@ -379,4 +396,13 @@ def _step_out(
         quota.forget(world.quotas, sessions)
         for tree in [tree for tree in world.trees if tree_number(tree) in trees]:
             del world.trees[tree]
-    store.commit(Commit(position=position, world=None if world is None else dump_world(world)))
+        staying = [one.attributes for one in store.series() if dict(one.attributes).get(sc.PROJECT) not in projects]
+        used = {label for attributes in staying for label in attributes}
+        for key, values in world.labels.items():
+            world.labels[key] = [value for value in values if (key, value) in used]
+    named = [load_session(blob) for session in sessions for blob in store.states_naming(session)]
+    met = {session.id: session for session in named if session.id not in sessions}
+    for session in met.values():
+        collisions.forget(session, sessions)
+    changed = {id_: (dump_session(session), session_row(state, session)) for id_, session in met.items()}
+    store.commit(Commit(position=position, sessions=changed, world=None if saved is None else dump_world(state.world)))
