@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,9 @@ from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, once, shell
 from tests.other_agents.at_home import Run
-from tests.waiting import until
+from tests.other_agents.receipts import COMMIT, repository, until_booked
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
-COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit -q --allow-empty -m Cart"
 
 
 @pytest.fixture
@@ -26,13 +23,8 @@ def home(model: Model, tmp_path: Path) -> Home:
 
 
 def test_its_commit_has_a_receipt(home: Home, hookspan: Run) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=home.work, check=True)
+    repository(home.work)
     hookspan("install", "--agent", "codex", "--yes")
     home.trust()
     once(home)
-
-    def booked() -> bool:
-        found = json.loads(hookspan("receipt", "--all", "--json").stdout)
-        return [(one["agents"], one["calls"]) for one in found["receipts"] if one["calls"]] == [(["codex"], 1)]
-
-    until(booked, "the receipt")
+    until_booked(hookspan, "codex")

@@ -43,19 +43,13 @@ TWO_WORDS: Final = frozenset(
 )
 # Subcommands that run what they are given: a rule only if that is harmless.
 _RUNS_ANY: Final = frozenset(
-    tuple(pair.split())
-    for pair in (
-        "bundle exec, conda run, dotnet tool, npm exec, npm x, pipenv run, pnpm dlx, pnpm exec, poetry run, tox exec, "
-        "uv run, uv tool, uv x, yarn dlx, yarn exec"
-    ).split(", ")
+    "bundle exec|conda run|dotnet tool|npm exec|npm x|pipenv run|pnpm dlx|pnpm exec|poetry run|tox exec|uv run|uv tool|"
+    "uv x|yarn dlx|yarn exec".split("|")
 )
 # Subcommands that can't be undone, or run what an option says.
 _NO_PREFIX: Final = frozenset(
-    tuple(pair.split())
-    for pair in (
-        "cargo publish, gh api, git bisect, git checkout, git clean, git config, git filter-branch, git push, "
-        "git rebase, git reset, git restore, git submodule, npm publish, terraform apply, terraform destroy"
-    ).split(", ")
+    "cargo publish|gh api|git bisect|git checkout|git clean|git config|git filter-branch|git push|git rebase|git reset|"
+    "git restore|git submodule|npm publish|terraform apply|terraform destroy".split("|")
 )
 _WORD: Final = re.compile(r"\A[A-Za-z][\w:.-]*\Z")
 _COMPOUND: Final = re.compile(r"[;&|<>`$(){}\n\\]|…\Z")
@@ -95,7 +89,7 @@ def _bash_rule(command: str) -> str:
 
 
 def _rule_of_subcommand(words: list[str]) -> str:
-    does = tuple(words[:2])
+    does = " ".join(words[:2])
     count = 3 if does in _RUNS_ANY or words[1:2] == ["run"] else 2  # `npm run`: only the third word says what
     if len(words) < count or not all(map(_WORD.match, words[:count])) or does in _NO_PREFIX:
         return ""
