@@ -21,6 +21,7 @@ from hookspan.folders import home_folder
 from hookspan.paths import Paths
 from hookspan.setup import relay
 
+_STARTS: Final = re.compile(r"^ExecStart=(.*)$", re.MULTILINE)
 UNIT: Final = "hookspan.service"
 LABEL: Final = "dev.hookspan.agent"
 TIMEOUT: Final = 60  # seconds for systemctl or launchctl
@@ -164,7 +165,7 @@ def _word(text: str) -> str:
 
 def _in_unit(unit: bytes) -> list[str]:
     """The words of its ExecStart, which `_word` has written."""
-    line = re.search(r"^ExecStart=(.*)$", unit.decode(errors="replace"), re.MULTILINE)
+    line = _STARTS.search(unit.decode(errors="replace"))
     try:
         words = shlex.split(line[1]) if line else []
     except ValueError:  # somebody else's, with other quotes
