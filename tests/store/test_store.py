@@ -36,6 +36,7 @@ from hookspan.store import (
     schema,
     set_aside,
 )
+from hookspan.store.database import Files
 from tests.store import made
 
 ROOT = Path(__file__).parents[2]
@@ -584,3 +585,18 @@ def test_forgetting_a_session_leaves_nothing_of_it(paths: Paths, store: Store) -
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def test_a_database_that_was_cut_above_its_size_at_opening_is_noticed(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE t (x)")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        files = Files(tmp_path / "a.db", db)
+        db.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        files.settle()
+        files.check()
+        os.truncate(tmp_path / "a.db", 500_000)
+        with pytest.raises(FilesLost, match="was cut"):
+            files.check()

@@ -121,7 +121,13 @@ class Files:
                 identity, now = _look(part)
                 before, size = self._known.get(suffix, (identity, now))
                 if identity == before and (now >= size or (now >= WAL_LIMIT if suffix else now == own_size(self._db))):
-                    self._known[suffix] = identity, now if suffix else min(now, self._least)
+                    self._known[suffix] = identity, now if suffix else self._sure(now)
+
+    def _sure(self, size: int) -> int:
+        """What of a database's size no checkpoint cuts."""
+        if self._least < sys.maxsize and size <= own_size(self._db):
+            self._least = sys.maxsize  # all that was given back has been cut
+        return min(size, self._least)
 
     def gave_back(self) -> None:
         """Pages were given back: the next checkpoint cuts the database, be it another program's."""
