@@ -13,6 +13,10 @@ def test_what_comes_after_the_clock_was_set_back_is_neither_late_nor_from_before
     agent.hook("PostToolUse", "first", tool_response={})
     agent.hook("PostToolBatch", "first", tool_calls=[])
     agent.at -= HOUR
+    agent.hook("PreToolUse", "held up")
+    assert agent.state.sessions["s"].batches, "one line that is older is late"
+    for id_ in ("a", "b"):
+        agent.hook("PreToolUse", id_, tool_input={"file_path": id_})
     agent.hook("PreToolUse", "second", tool_input={"file_path": "b"})
     agent.hook("PermissionRequest", "second", tool_input={"file_path": "b"})
     assert agent.state.sessions["s"].phase is SessionPhase.WAITING

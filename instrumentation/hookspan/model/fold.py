@@ -97,8 +97,8 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
         sessions.revive(step, event.at)
     if _is_repeat(step, event):
         return step.rows
-    if not event.history and event.at < session.last - sessions.SET_BACK:
-        sessions.set_back(session, event.at)
+    if not event.history:
+        sessions.notice_set_back(session, event.at)
     sessions.enter(step, event, former_pid)
     tools.flush(step, event.at)
     call = session.calls.get(event.tool_use_id) if event.tool_use_id else None

@@ -21,7 +21,8 @@ from .state import KEPT_BRANCHES, Agent, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
 
 SET_BACK: Final = 60 * NANO
-"""An event that is so much older than the one before it was not late: somebody has set the clock back."""
+BEHIND: Final = 3
+"""So many events in a row that are so much older than the one before are not late: somebody has set the clock back."""
 UNHEARD: Final = 2 * NANO
 """What a transcript dates this long before the session's first event happened before hookspan and isn't counted."""
 LULL: Final = 600 * NANO
@@ -138,11 +139,13 @@ def pid_of(session: SessionState, event: Reduced) -> int:
     return event.client_pid or session.pid or event.ppid
 
 
-def set_back(session: SessionState, at: int) -> None:
-    """The clock was set back to `at`: of what comes from then on nothing is from before the session, nor too late."""
-    session.first, session.start = min(session.first, at), min(session.start, at)
-    session.settled = min(session.settled, at)
-    session.batches.clear()
+def notice_set_back(session: SessionState, at: int) -> None:
+    """Where the clock was set back nothing of what comes from then on is from before the session, nor too late."""
+    session.behind = session.behind + 1 if at < session.last - SET_BACK else 0
+    if session.behind >= BEHIND:
+        session.first, session.start = min(session.first, at), min(session.start, at)
+        session.settled = min(session.settled, at)
+        session.batches = {agent: time for agent, time in session.batches.items() if time <= at}
 
 
 def revive(step: Step, at: int) -> None:

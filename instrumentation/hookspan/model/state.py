@@ -388,6 +388,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         opened: Stamp of the run's first event; with the session id it names the run's span.
         started: Whether anything but preparation (InstructionsLoaded, Setup) came yet.
         last_record: The record of the newest event, which voids older judgements.
+        behind: Events in a row that are much older than the newest one.
         ended: Stamp of the run's end, 0 while open; `written` once its span is.
         current: Prompt id of the main thread's turn.
         turns: Turns whose spans are not written, by prompt id.
@@ -460,6 +461,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     pulls: list[tuple[int, str]] = []
     transcript: str = ""
     last_record: int = 0
+    behind: int = 0
     ended: int = 0
     exit_reason: str = ""
     resumed: CacheEstimate | None = None
