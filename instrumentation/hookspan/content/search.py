@@ -197,9 +197,9 @@ class Search:
             agents = self._agents(messages)
             for message in messages:
                 before, looked = message.key, looked + 1
-                hit = _hit(message, asked, agents)
+                hit = _hit(message, [], agents)
                 if query.agent in {"", hit.agent} and self._fits(hit, query):
-                    found.append(hit)
+                    found.append(_hit(message, asked, agents))
                 if len(found) == query.limit or looked == LOOKED_MAX:
                     return Hits(hits=found, next=before)
         return Hits(hits=found)
@@ -314,7 +314,7 @@ def _hit(message: _Message, asked: list[words.Term], agents: Mapping[str, str]) 
         span = ids.of_model_call(session, message.subagent, message.call)
     elif message.turn and not message.subagent:
         span = ids.of_turn(session, message.turn)
-    text = database.unpack(bytes.fromhex(message.text)) if message.is_packed else message.text
+    text = database.unpack(bytes.fromhex(message.text)) if message.is_packed and asked else message.text
     return Hit(
         session=session,
         project=message.project,

@@ -11,7 +11,8 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -24,7 +25,10 @@ TERMS_MAX: Final = 16
 BEGINNING: Final = 3
 """Characters that the beginning of a word needs, since each word that begins with it is looked up."""
 OPTION_MAX: Final = 2
-"""Characters behind a single dash that are an option, and nothing unwanted: `-rf`."""
+"""ASCII letters behind a single dash that are an option, and nothing unwanted: `-rf`."""
+LOOKED_INTO: Final = 100
+"""Places within longer words that are looked at for a snippet."""
+BLOCK: Final = 256
 BEFORE, SHOWN = 60, 240
 """Characters of a snippet before the first hit, and in all."""
 
@@ -33,6 +37,7 @@ _PAIRED: Final = (
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003134f"
 )
 _RUN: Final = re.compile(rf"([{_PAIRED}]+)|([^\W_{_PAIRED}]+)")  # each of its sets takes Python 2 ms at the start
+_MARKS: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _PART: Final = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _TERM: Final = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
@@ -106,7 +111,7 @@ def terms(query: str) -> list[Term]:
                 words.pop()  # the pair before has it, and what follows it in the text is not asked
             else:
                 is_beginning = True
-        is_option = not quoted and (text.startswith("-") or len(text) <= OPTION_MAX)
+        is_option = not quoted and (text.startswith("-") or (text.isascii() and len(text) <= OPTION_MAX))
         found.append(Term(text.rstrip("*"), tuple(words), is_beginning, bool(minus) and not is_option))
     del found[TERMS_MAX:]
     if (
@@ -132,9 +137,13 @@ Piece = tuple[str, bool]
 
 def snippet(text: str, query: list[Term], shown: int = SHOWN) -> list[Piece]:
     """The part of a text around the first hit, on one line."""
-    hits = sorted(set(_hits(text, [term for term in query if not term.is_unwanted])))
-    start = max(0, hits[0][0] - BEFORE) if hits else 0
+    wanted = [term for term in query if not term.is_unwanted]
+    found = [hit for term in wanted if (hit := next(_hits(text, term), None))]
+    start = max(0, min(found)[0] - BEFORE) if found else 0
     end = start + shown
+    before = max(0, start - 1)  # a word may begin at the start
+    part = text[before : end + WORD_MAX]
+    hits = sorted((before + first, before + last) for term in wanted for first, last in _hits(part, term))
     pieces: list[Piece] = [("…", False)] if start else []
     at = start
     for first, last in hits:
@@ -145,33 +154,53 @@ def snippet(text: str, query: list[Term], shown: int = SHOWN) -> list[Piece]:
     return [(" ".join(piece.replace("\n", " ⏎ ").split(" ")), hit) for piece, hit in pieces if piece]
 
 
-def _hits(text: str, query: list[Term]) -> Iterator[tuple[int, int]]:
-    """Where a text has what is asked for: the words of each term in a row."""
-    folded, places = _folded(text)
-    for term in query:
-        runs = [paired or word[:WORD_MAX] for paired, word in _RUN.findall(_folded(term.text)[0])]
-        is_end = not term.is_beginning and len(runs[-1]) < WORD_MAX
-        for match in re.finditer(r"[\W_]*".join(map(re.escape, runs)), folded):
-            first, last = places[match.start()], places[match.end()]
-            if _is_border(text, first) and (_is_border(text, last) or not is_end):
-                yield first, last
+def _hits(text: str, term: Term) -> Iterator[tuple[int, int]]:
+    """Where a text has the words of a term in a row."""
+    folded, runs = _Folded(text), [paired or word[:WORD_MAX] for paired, word in _RUN.findall(_fold(term.text))]
+    if not runs:
+        return
+    is_end = not term.is_beginning and len(runs[-1]) < WORD_MAX
+    inside = 0
+    for match in re.finditer(r"[\W_]*".join(map(re.escape, runs)), folded.text):
+        first, last = match.span()
+        if not (_is_border(folded.text, first) and (_is_border(folded.text, last) or not is_end)):
+            inside += 1  # perhaps a part of a name, which only the text tells
+            if inside > LOOKED_INTO:
+                continue
+        first, last = folded.place(first), folded.place(last)
+        if _is_border(text, first) and (_is_border(text, last) or not is_end):
+            yield first, last
 
 
-def _folded(text: str) -> tuple[str, Sequence[int]]:
-    """A text without case, accents and width; and for each of its characters, and its end, the place in the text."""
-    if text.isascii():
-        return text.lower(), range(len(text) + 1)
-    folded: list[str] = []
-    places: list[int] = []
-    for place, char in enumerate(text):
-        folded.append(like := _plain(char))
-        places += [place] * len(like)
-    return "".join(folded), [*places, len(text)]
+def _fold(text: str) -> str:
+    """A text without case, accents and width."""
+    return text.lower() if text.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", text).casefold())
 
 
-@functools.lru_cache(maxsize=4096)
-def _plain(char: str) -> str:
-    return "".join(one for one in unicodedata.normalize("NFKD", char).casefold() if not unicodedata.combining(one))
+_plain = functools.lru_cache(maxsize=4096)(_fold)
+"""Of one character."""
+
+
+class _Folded:
+    """A text as `_fold` makes it, and where in the text it is from."""
+
+    def __init__(self, text: str) -> None:
+        self._from = text
+        blocks = [text] if text.isascii() else [text[at : at + BLOCK] for at in range(0, len(text), BLOCK)]
+        folded = [_fold(block) for block in blocks]
+        self.text = "".join(folded)
+        self._starts = [*itertools.accumulate(map(len, folded), initial=0)]
+
+    def place(self, place: int) -> int:
+        """Of what is at a place of the folded text; behind marks that are not in it."""
+        if self._from.isascii():
+            return place
+        block = bisect_right(self._starts, place) - 1
+        at, ahead = block * BLOCK, place - self._starts[block]
+        while at < len(self._from) and (ahead > 0 or not _plain(self._from[at])):
+            ahead -= len(_plain(self._from[at]))
+            at += 1
+        return min(at, len(self._from))
 
 
 def _is_border(text: str, place: int) -> bool:
