@@ -89,6 +89,11 @@ class Home:
         self.hooks.write_text(json.dumps({"hooks": mine}, indent=2))
         self.trust()
 
+    def distrust(self) -> None:
+        """Takes all trust back."""
+        config = self.codex / "config.toml"
+        config.write_text(config.read_text().partition("[hooks.state.")[0])
+
     def trust(self, hooks: Path | None = None, only: tuple[str, int] | None = None) -> None:
         """What Codex writes when a person trusts all hooks of a file, or `only` a group of an event."""
         hooks = hooks or self.hooks

@@ -98,6 +98,20 @@ def _killed(home: Home) -> None:
     ended(process)
 
 
+def _killed_before_a_hook(home: Home) -> None:
+    """Killed while a hook is a shell that waits for a processor: as the relay begins, another process is its parent."""
+    hooks = json.loads(home.hooks.read_text())
+    hook = hooks["hooks"]["PreToolUse"][0]["hooks"][0]
+    hook["command"] = f"touch begun; sleep 1; {hook['command']}"
+    home.hooks.write_text(json.dumps(hooks))
+    home.distrust()
+    home.trust()
+    _killed(home)
+    until(lambda: heard(home, "PreToolUse") == 1)
+    clients = {line["ppid"] for line in journal(home)}
+    assert len(clients) == 2, "the hook has outlived its client"
+
+
 def _killed_model(home: Home) -> None:
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
     until(lambda: heard(home, "PreModelRequest") > 1)
@@ -499,6 +513,12 @@ SCENARIOS: dict[str, Scenario] = {
     "killed": Scenario(
         {"main": [shell(LONG, yield_time_ms=LONGEST), DONE]},
         _killed,
+        turns=(("interrupted", "client_gone"),),
+        killed=True,
+    ),
+    "killed_before_a_hook_began": Scenario(
+        {"main": [shell(LONG, yield_time_ms=LONGEST), DONE]},
+        _killed_before_a_hook,
         turns=(("interrupted", "client_gone"),),
         killed=True,
     ),

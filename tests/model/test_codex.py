@@ -4,16 +4,53 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.clients.codex.rollout import RolloutParser
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
+from hookspan.model.rows import Span
 from hookspan.model.state import State
+from tests.model import replay
 from tests.model.replay import KEY
 
 START = 1_795_000_000  # Unix seconds
+
+
+@pytest.mark.parametrize(("name", "event"), [("killed", -1), ("killed", -2), ("plain", -1), ("resumed", 9)])
+def test_a_hook_that_outlived_its_client_is_of_nobody_else(name: str, event: int, tmp_path: Path):
+    """It is recorded with another parent: who adopted it, who is no client and never ends."""
+
+    def adopted(lines: list[bytes]) -> list[bytes]:
+        lines[event] = re.sub(rb'"ppid":\d+', b'"ppid":1', lines[event])
+        return lines
+
+    name = f"codex_{name}"
+    as_it_was = replay.play(name, tmp_path / "a").spans
+    assert len(as_it_was) > 1
+    assert told(replay.play(name, tmp_path / "b", change=adopted).spans) == told(as_it_was)
+
+
+def test_a_hook_that_comes_when_its_client_was_found_to_be_gone_opens_the_session_for_a_moment(tmp_path: Path):
+    def late(lines: list[bytes]) -> list[bytes]:
+        line = json.loads(lines[-1])
+        line["event"]["hook_event_name"] = "Stop"
+        return [*lines, json.dumps(line | {"at": line["at"] + 9 * 10**9, "ppid": 1}).encode()]
+
+    (session,) = replay.play("codex_killed", tmp_path, change=late).state.sessions.values()
+    assert session.ended
+    assert (session.pids, session.end_reason) == ({}, "client_gone")
+
+
+def told(spans: list[Span]) -> list[Any]:
+    """All that spans say, in one order."""
+    return sorted((s.span_id, s.parent_id, s.name, s.start, s.end, sorted(s.attributes.items())) for s in spans)
 
 
 def test_the_dialog_of_a_call_that_fails_before_it_begins_is_over():

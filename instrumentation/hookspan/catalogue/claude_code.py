@@ -118,4 +118,5 @@ CLAUDE_CODE: Final = Client(
             kept=(Kept("reason"),),
         ),
     ),
+    pid_variable="CLAUDE_PID",
 )

@@ -41,7 +41,8 @@ class Client(NamedTuple):
 
     `resume`: the command that takes a `{session}` up again. `starts_agents`: tools that start a subagent.
     `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
-    has. `call_variable`: the variable in which a command that it runs finds the id of its tool call; empty for none.
+    has. `pid_variable`: the variable in which a hook finds the client's pid; empty where its parent alone tells.
+    `call_variable`: the same for a command that it runs and the id of its tool call; empty for none.
     `without_span`: tools of whose calls no hook tells. `shells`: those that run commands. `editors`: others that write
     files.
     """
@@ -55,6 +56,7 @@ class Client(NamedTuple):
     editors: frozenset[str]
     kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
+    pid_variable: str = ""
     call_variable: str = ""
     without_span: frozenset[str] = frozenset()
 

@@ -11,6 +11,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
+from hookspan.catalogue.clients import of as client_of
 from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import BackgroundJob, ClientVersion, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
@@ -28,6 +29,8 @@ UNHEARD: Final = 2 * NANO
 LULL: Final = 600 * NANO
 """A subagent of which nothing was heard for so long may have been stopped: no hook tells of that. It is the client's
 own limit for a command."""
+ADOPTED: Final = 60 * NANO
+"""A hook that outlives its client is recorded sooner than this after the client was found to be gone."""
 JOB: Final = "bg"
 """The client's word for a session that is a job in the background."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
@@ -50,8 +53,8 @@ def learn(session: SessionState, event: Reduced) -> None:
     """Takes from an event what every event says about its session."""
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
-    if event.client_pid:
-        session.pids[event.client_pid] = event.at
+    if client := _client(session, event):
+        session.pids[client] = event.at
     session.entrypoint = event.entrypoint or session.entrypoint
     session.remote = session.remote or event.remote
     session.served_by = event.served_by
@@ -88,7 +91,8 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
         if not session.ended:
             end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
-        session.pids = {event.client_pid: event.at} if event.client_pid else {}
+        client = _client(session, event)
+        session.pids = {client: event.at} if client else {}
     if event.event in _WORK:
         _count(step)
 
@@ -136,7 +140,21 @@ def _begins(event: Reduced) -> bool:
 
 def pid_of(session: SessionState, event: Reduced) -> int:
     """The client's pid, as far as it is known with this event."""
-    return event.client_pid or session.pid or event.ppid
+    return _client(session, event) or session.pid or event.ppid
+
+
+def _client(session: SessionState, event: Reduced) -> int:
+    """The pid of the client whose hook this was, 0 if the event does not tell.
+
+    A hook that outlives its client has another parent by the time it is recorded: who adopted it (pid 1, systemd), and
+    never ends. So where the parent alone tells, it is the client if it began the run or was heard in it before.
+    """
+    pid = event.client_pid
+    if not session.pid or pid == session.pid or pid in session.pids:
+        return pid
+    if _begins(event) or client_of(event.agent).pid_variable:
+        return pid
+    return pid if session.ended and event.at > session.ended + ADOPTED else 0
 
 
 def notice_set_back(session: SessionState, at: int) -> None:

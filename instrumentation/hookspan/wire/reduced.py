@@ -122,7 +122,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True, gc=False):
         size: Bytes of the payload.
         digest: Keyed digest of the whole payload: equal payloads have equal digests.
         cut: The payload was over the relay's cap and is lost but for its size.
-        client_pid: CLAUDE_PID, 0 if unknown.
+        client_pid: CLAUDE_PID, or the parent of a hook whose client has no such variable; 0 if unknown.
         served_by: Who serves the client's models, as its environment says; empty where that names nobody.
         duration_ms: The client's own measure of a tool call, -1 if it gave none.
         begins: When a tool that is announced begins, Unix nanoseconds; 0 if its end tells.

@@ -95,7 +95,7 @@ def shell_command(payload: bytes) -> str:
 def reduce_environment(event: Reduced, env: dict[str, str]) -> None:
     """Fills in what the variables of Claude Code tell that the relay passes on."""
     get = env.get
-    pid = get("CLAUDE_PID", "")
+    pid = get(CLAUDE_CODE.pid_variable, "")
     event.client_pid = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < _PID_DIGITS else 0
     event.entrypoint = get("CLAUDE_CODE_ENTRYPOINT", "")[:64]
     event.project_dir = get("CLAUDE_PROJECT_DIR", "")
