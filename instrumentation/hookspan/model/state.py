@@ -46,6 +46,8 @@ KEPT_WASTED: Final = 512
 """Tool calls whose price is not known yet: all of a session that is read when it is over, but for very long ones."""
 KEPT_EVENTS: Final = 64
 """Events of one span; hooks are counted beside them, so what is beyond shows there."""
+KEPT_STOPS: Final = 8
+"""Former candidates for the end of a turn: of answers whose messages the client has not written yet."""
 KEPT_ATTEMPTS: Final = 32
 """Failed attempts of one call; the client makes 11 at most, unless it is told to make more."""
 KEPT_TREES: Final = 64
@@ -239,6 +241,14 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     delay: int
 
 
+class Stopped(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A former candidate for the end of a turn, as `stop`, `stop_reason` and `error` of the turn had it."""
+
+    at: int
+    reason: EndReason
+    error: str
+
+
 class Turn(Timed, msgspec.Struct, kw_only=True):
     """A turn until its span is written.
 
@@ -246,6 +256,7 @@ class Turn(Timed, msgspec.Struct, kw_only=True):
         agent: The coding agent that works on it, where a subagent has its type.
         stop: The newest candidate for its end (a Stop, an interruption), 0 without one.
         stop_reason: What that candidate was.
+        stops: Those before it, of the lead of an agent team: one may be the end, and the rest of an answer after it.
         fixed: When it became certain that the turn is over, 0 before.
         fixed_by: What made it certain; the end reason when there is no candidate.
         last: Newest sign of the turn's own life.
@@ -274,6 +285,7 @@ class Turn(Timed, msgspec.Struct, kw_only=True):
     stop: int = 0
     stop_reason: EndReason = EndReason.STOP
     error: str = ""
+    stops: list[Stopped] = []
     fixed: int = 0
     fixed_by: EndReason = EndReason.STOP
     last: int = 0

@@ -46,7 +46,7 @@ def messaged(step: Step, fact: TeammateMessage) -> None:
     prompt = fact.prompt.partition(ANSWER)[0]
     before = prompt_at(session, prompt, fact.at)
     turn = session.turns.get(before)
-    if (turn is None and before not in session.done) or (turn is not None and not 0 < turn.stop <= fact.at):
+    if (turn is None and before not in session.done) or (turn is not None and not turns.had_stopped(turn, fact.at)):
         return
     answer = key(prompt, fact.at)
     if answer in session.turns or answer in session.done:
@@ -57,6 +57,9 @@ def messaged(step: Step, fact: TeammateMessage) -> None:
     for call in session.calls.values():
         if not call.agent_id and call.prompt == before and call.at >= fact.at:
             call.prompt = answer  # heard of before the transcript had the message
+    if turn:
+        turns.hand_over(turn, opened)
+        session.last_stop = opened.stop
     opened.teammate = fact.teammate
     opened.size, opened.label = fact.size, fact.label
     if mate := session.teammates.get(fact.teammate):
@@ -65,12 +68,12 @@ def messaged(step: Step, fact: TeammateMessage) -> None:
         opened.links.append(SpanLink(made.trace_id, own, {sc.LINK: Link.STARTED_BY.value}))
 
 
-def may_be_answer(session: SessionState, event: Reduced) -> bool:
-    """Whether an event may be of an answer to a teammate that only the transcript has told of so far."""
-    if not session.teammates or event.agent_id or not event.prompt or event.event == "UserPromptSubmit":
+def may_be_answer(session: SessionState, told: Reduced | ToolCall) -> bool:
+    """Whether an event or a call may be of an answer to a teammate that only the transcript has told of so far."""
+    if not session.teammates or told.agent_id or not told.prompt:
         return False
-    turn = session.turns.get(prompt_at(session, event.prompt, event.at))
-    return turn is None or 0 < turn.stop < event.at
+    turn = session.turns.get(prompt_at(session, told.prompt, told.at))
+    return turn is None or turns.had_stopped(turn, told.at - 1)
 
 
 def spawned(step: Step, event: Reduced, call: ToolCall) -> None:

@@ -56,7 +56,7 @@ def started(step: Step, event: Reduced) -> None:
         if not wait.tool_use_id and dialogs.fits(wait, call):
             wait.tool_use_id = call.id
             break
-    if call.post:
+    if call.post and not _is_awaited(session, call):
         finish(step, call)
 
 
@@ -93,13 +93,15 @@ def ended(step: Step, event: Reduced) -> None:
     call.post = event
     call.background = call.background or event.background
     collisions.read(step, event)
-    if call.at and not _is_awaited(call):
+    if call.at and not _is_awaited(session, call):
         finish(step, call)
 
 
-def _is_awaited(call: ToolCall) -> bool:
-    """Whether a call that ended waits for what its transcript says of that, for REORDER at most."""
-    return call.post is not None and call.post.awaits_result and call.exit_code < 0
+def _is_awaited(session: SessionState, call: ToolCall) -> bool:
+    """Whether a call that ended waits for what its transcript says of that or of its turn, for REORDER at most."""
+    if call.post is None:
+        return False
+    return (call.post.awaits_result and call.exit_code < 0) or teams.may_be_answer(session, call)
 
 
 def told(step: Step, fact: ToolResult) -> None:
@@ -163,16 +165,18 @@ def rejected(step: Step, fact: Rejection) -> None:
 def is_unexplained(session: SessionState, now: int) -> bool:
     """Whether a call is to be closed at `now` by its batch alone, though a transcript may say when and why it ended."""
     for call in session.calls.values():
-        is_over = _is_awaited(call) or (call.resolved and not call.post)
+        is_over = _is_awaited(session, call) or (call.resolved and not call.post)
         if is_over and now > (call.post.at if call.post else call.resolved) + REORDER:
             return True
     return False
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:
-    """Closes calls whose missing events are no longer awaited at `now`, and all such calls of the prompt `of`."""
-    for call in list(step.session.calls.values()):
-        if call.post and (call.prompt == of or now > call.post.at + REORDER):
+    """Closes calls of which nothing is awaited any more at `now`, and all that are over of the prompt `of`."""
+    session = step.session
+    for call in list(session.calls.values()):
+        is_whole = call.post and call.at and not _is_awaited(session, call)
+        if call.post and (is_whole or call.prompt == of or now > call.post.at + REORDER):
             finish(step, call)
         elif call.resolved and (call.prompt == of or now > call.resolved + REORDER):
             if call.verdict:

@@ -18,7 +18,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, times, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .state import KEPT_PLACES, GoingOn, Place, Tally, Turn, bound
+from .state import KEPT_PLACES, KEPT_STOPS, GoingOn, Place, Stopped, Tally, Turn, bound
 from .step import NANO, Step
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
@@ -163,6 +163,8 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
     if turn is None or (turn.fixed and event.at > turn.fixed):
         return
     if event.at >= turn.stop:
+        if turn.stop and step.session.teammates:
+            turn.stops = [*turn.stops[1 - KEPT_STOPS :], Stopped(turn.stop, turn.stop_reason, turn.error)]
         turn.stop, turn.stop_reason = event.at, reason
         turn.error = ""
         if reason is EndReason.STOP_FAILURE:
@@ -204,6 +206,29 @@ def end_of(turn: Turn) -> tuple[int, EndReason]:
     if turn.fixed_by in {EndReason.SESSION_END, EndReason.CLIENT_GONE}:
         return max(turn.fixed, turn.start), turn.fixed_by
     return turn.last, turn.fixed_by
+
+
+def had_stopped(turn: Turn, at: int) -> bool:
+    """Whether a Stop may have ended it before `at`."""
+    return any(0 < stop <= at for stop in (turn.stop, *(former.at for former in turn.stops)))
+
+
+def hand_over(turn: Turn, later: Turn) -> None:
+    """What came to a turn since another had begun was that one's: all after the last Stop before its start."""
+    at = later.start
+    later.events = [event for event in turn.events if event.at >= at]
+    turn.events = [event for event in turn.events if event.at < at]
+    if turn.last > at:
+        later.last, later.effort = turn.last, turn.effort
+    if turn.stop > at:
+        if turn.fixed > at:
+            fix(later, turn.fixed, turn.fixed_by)
+            fix(turn, at, EndReason.NEXT_PROMPT)
+        later.stop, later.stop_reason, later.error = turn.stop, turn.stop_reason, turn.error
+        later.stops = [stop for stop in turn.stops if stop.at > at]
+        *turn.stops, end = [stop for stop in turn.stops if stop.at <= at]
+        turn.stop, turn.stop_reason, turn.error = end.at, end.reason, end.error
+    turn.last = turn.stop
 
 
 def outcome_of(reason: EndReason) -> Outcome:

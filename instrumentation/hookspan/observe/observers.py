@@ -115,7 +115,7 @@ class Observers:
         judged = timers.step(event.at, [session], self._idle, goes_on=goes_on)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
             return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
-        if is_unexplained(session, event.at) or may_be_answer(session, event):
+        if is_unexplained(session, event.at) or (event.event != "UserPromptSubmit" and may_be_answer(session, event)):
             return [*self._on_their_way(session), *self._transcripts.facts_up_to(session, event.at)]
         return []
 
