@@ -17,6 +17,7 @@ from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
 from hookspan.model.state import State
+from hookspan.wire.reduced import Reduced
 from tests.model import replay
 from tests.model.replay import KEY
 
@@ -76,3 +77,59 @@ def test_the_dialog_of_a_call_that_fails_before_it_begins_is_over():
         "unknown",
     )
     assert (call.end - call.start, call.attributes[sc.WAITED], call.attributes[sc.OUTCOME]) == (0, 5, "error")
+
+
+FIRST, SECOND, ADOPTER = 101, 102, 1  # pids
+
+
+class Heard:
+    """A session of Codex that hooks tell of, by the second and their parents."""
+
+    def __init__(self) -> None:
+        self.state, self.number = State(), 0
+
+    def hear(self, second: float, event: str, parent: int, **fields: Any) -> None:
+        self.number += 1
+        at = START * 10**9 + round(second * 10**9)
+        of = {"agent": "codex", "session": "s", "prompt": "t", "ppid": parent, "client_pid": parent, **fields}
+        fold(self.state, self.number, Reduced(at=at, event=event, **of))
+
+    def clients(self) -> tuple[bool, int, set[int]]:
+        """Whether the session is over, who is looked after, and all that have it open."""
+        session = self.state.sessions["s"]
+        return bool(session.ended), session.pid, set(session.pids)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    heard = Heard()
+    heard.hear(0, "SessionStart", FIRST, source="startup")
+    heard.hear(1, "UserPromptSubmit", FIRST)
+    return heard
+
+
+def test_a_client_of_a_former_run_may_leave_or_work_on(heard: Heard):
+    heard.hear(10, "SessionStart", SECOND, source="resume")
+    assert heard.clients() == (False, SECOND, {SECOND})
+    heard.hear(11, "PreToolUse", FIRST, tool="Bash", tool_use_id="c")
+    assert heard.clients() == (False, FIRST, {FIRST, SECOND})
+    heard.hear(12, "SessionEnd", SECOND)
+    assert heard.clients() == (False, FIRST, {FIRST})
+    heard.hear(20, "SessionStart", SECOND, source="resume")
+    heard.hear(30, "SessionEnd", FIRST)
+    assert heard.clients() == (False, SECOND, {SECOND})
+    heard.hear(31, "SessionEnd", SECOND)
+    assert heard.clients()[0]
+
+
+def test_a_client_whose_beginning_was_not_heard_is_one_once_it_is_heard_for_longer(heard: Heard):
+    heard.hear(5, "PreToolUse", SECOND, tool="Bash", tool_use_id="c")
+    assert heard.clients() == (False, FIRST, {FIRST})
+    heard.hear(8, "PostToolUse", SECOND, tool="Bash", tool_use_id="c")
+    assert heard.clients() == (False, SECOND, {FIRST, SECOND})
+
+
+def test_a_last_hook_that_its_client_did_not_wait_for_ends_the_session(heard: Heard):
+    heard.hear(5, "Stop", FIRST)
+    heard.hear(6, "SessionEnd", ADOPTER)
+    assert heard.clients() == (True, FIRST, set())

@@ -18,7 +18,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from . import agents, calls, collisions, dialogs, ids, logs, places, registry, requests, tools, turns, watchdog
 from .rows import Attributes
-from .state import KEPT_BRANCHES, Agent, Place, SessionState, State, Tally, Turn
+from .state import KEPT_BRANCHES, KEPT_PLACES, Agent, Place, SessionState, State, Tally, Turn, bound
 from .step import NANO, Step
 
 SET_BACK: Final = 60 * NANO
@@ -29,8 +29,6 @@ UNHEARD: Final = 2 * NANO
 LULL: Final = 600 * NANO
 """A subagent of which nothing was heard for so long may have been stopped: no hook tells of that. It is the client's
 own limit for a command."""
-ADOPTED: Final = 60 * NANO
-"""A hook that outlives its client is recorded sooner than this after the client was found to be gone."""
 JOB: Final = "bg"
 """The client's word for a session that is a job in the background."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
@@ -55,6 +53,9 @@ def learn(session: SessionState, event: Reduced) -> None:
     session.pid = pid_of(session, event)
     if client := _client(session, event):
         session.pids[client] = event.at
+    elif event.client_pid:
+        session.parents.setdefault(event.client_pid, event.at)
+        bound(session.parents, KEPT_PLACES)
     session.entrypoint = event.entrypoint or session.entrypoint
     session.remote = session.remote or event.remote
     session.served_by = event.served_by
@@ -92,6 +93,8 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
             end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
         client = _client(session, event)
+        kept = {pid: at for pid, at in session.parents.items() if not at or pid == event.client_pid}
+        session.parents = dict.fromkeys(session.pids, 0) | kept
         session.pids = {client: event.at} if client else {}
     if event.event in _WORK:
         _count(step)
@@ -147,14 +150,15 @@ def _client(session: SessionState, event: Reduced) -> int:
     """The pid of the client whose hook this was, 0 if the event does not tell.
 
     A hook that outlives its client has another parent by the time it is recorded: who adopted it (pid 1, systemd), and
-    never ends. So where the parent alone tells, it is the client if it began the run or was heard in it before.
+    never ends. So where the parent alone tells, it is the client if it began a run, or is heard for longer than that.
     """
     pid = event.client_pid
     if not session.pid or pid == session.pid or pid in session.pids:
         return pid
     if _begins(event) or client_of(event.agent).pid_variable:
         return pid
-    return pid if session.ended and event.at > session.ended + ADOPTED else 0
+    first = session.parents.get(pid)
+    return pid if first is not None and event.at > first + tools.REORDER else 0
 
 
 def notice_set_back(session: SessionState, at: int) -> None:

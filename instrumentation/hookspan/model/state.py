@@ -410,6 +410,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         going_on: Finished turns whose subagents still work, by prompt id.
         teammates: Members of its agent team, by name.
         answers: When answers to their messages began, by what stands for their prompt id; the newest last.
+        stray: The newest Stop of a prompt whose turn was over, with the prompt: of an answer that is not told of yet.
         attempts: Failed attempts of calls that go on, by subagent; under no name those of the main agent.
         workflows: Runs of workflows by their ids, the newest last.
         in_workflow: Subagents, also those that are done, with the run of a workflow that they work in.
@@ -425,6 +426,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         tasks: Places of the calls that started background tasks, by task id and by call id.
         answered: Stamp of the newest record that told of the end of a dialog which hooks know.
         pids: Clients whose hooks came in this run and that have not left, with the stamp of their newest.
+        parents: Other parents of hooks, where those alone tell the client: when each was first heard in this run; 0 for
+            clients of former runs.
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         watches: What its agents did lately, by their ids.
@@ -492,6 +495,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     waits: list[Wait] = []
     answered: int = 0
     pids: dict[int, int] = {}
+    parents: dict[int, int] = {}
     clients: dict[int, Registered] = {}
     batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}
@@ -501,6 +505,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     workflows: dict[str, WorkflowRun] = {}
     teammates: dict[str, Teammate] = {}
     answers: dict[str, int] = {}
+    stray: tuple[str, Stopped] | None = None
     in_workflow: dict[str, str] = {}
     requests: dict[str, Requested] = {}
     shapes: dict[str, Shape] = {}
@@ -580,7 +585,7 @@ class State(msgspec.Struct):
     sessions: dict[str, SessionState] = {}
 
 
-def bound(table: dict[str, Any], limit: int) -> None:
+def bound(table: dict[Any, Any], limit: int) -> None:
     """Drops the oldest entries over `limit`; dicts keep the order of insertion."""
     while len(table) > limit:
         del table[next(iter(table))]

@@ -59,7 +59,11 @@ def messaged(step: Step, fact: TeammateMessage) -> None:
             call.prompt = answer  # heard of before the transcript had the message
     if turn:
         turns.hand_over(turn, opened)
-        session.last_stop = opened.stop
+    if session.stray and _is_after(session.stray[0], prompt) and session.stray[1].at >= max(fact.at, opened.stop):
+        end = session.stray[1]
+        opened.stop, opened.stop_reason, opened.error, session.stray = end.at, end.reason, end.error, None
+        opened.last = max(opened.last, opened.stop)
+    session.last_stop = opened.stop
     opened.teammate = fact.teammate
     opened.size, opened.label = fact.size, fact.label
     if mate := session.teammates.get(fact.teammate):

@@ -363,7 +363,9 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
     for call in list(step.session.calls.values()):
         if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
             wait = dialogs.of_call(step, call)
-            if wait and not wait.running_at:
+            if call.post:
+                finish(step, call)
+            elif wait and not wait.running_at:
                 _write_never_ran(step, call, min(at, wait.over) if wait.over else at, outcome)
             else:
                 _write_cut_off(step, call, at, outcome)

@@ -161,17 +161,23 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
     step.session.messages += 1
     watchdog.stopped(step.session, "", event.at)
     if turn is None or (turn.fixed and event.at > turn.fixed):
+        if step.session.teammates:
+            step.session.stray = event.prompt, Stopped(event.at, reason, _error_of(event, reason))
         return
     if event.at >= turn.stop:
         if turn.stop and step.session.teammates:
             turn.stops = [*turn.stops[1 - KEPT_STOPS :], Stopped(turn.stop, turn.stop_reason, turn.error)]
         turn.stop, turn.stop_reason = event.at, reason
-        turn.error = ""
-        if reason is EndReason.STOP_FAILURE:
-            turn.error = event.failure if event.failure in STOP_FAILURES else ErrorType.OTHER.value
+        turn.error = _error_of(event, reason)
         if event.at >= step.session.last_stop:
             step.session.failure = turn.error
     step.session.last_stop = max(step.session.last_stop, event.at)
+
+
+def _error_of(event: Reduced, reason: EndReason) -> str:
+    if reason is not EndReason.STOP_FAILURE:
+        return ""
+    return event.failure if event.failure in STOP_FAILURES else ErrorType.OTHER.value
 
 
 def interrupted(step: Step, fact: Interruption) -> None:
