@@ -16,7 +16,7 @@ from hookspan.clients.codex.rollout import RolloutParser
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
-from hookspan.model.state import State
+from hookspan.model.state import KEPT_PLACES, State
 from hookspan.wire.reduced import Reduced
 from tests.model import replay
 from tests.model.replay import KEY
@@ -127,6 +127,28 @@ def test_a_client_whose_beginning_was_not_heard_is_one_once_it_is_heard_for_long
     assert heard.clients() == (False, FIRST, {FIRST})
     heard.hear(8, "PostToolUse", SECOND, tool="Bash", tool_use_id="c")
     assert heard.clients() == (False, SECOND, {FIRST, SECOND})
+
+
+def test_who_adopts_the_hooks_of_one_client_after_another_is_none(heard: Heard):
+    heard.hear(10, "SessionStart", SECOND, source="resume")
+    heard.hear(11, "PreToolUse", FIRST, tool="Bash", tool_use_id="c")
+    heard.hear(12, "SessionEnd", ADOPTER)
+    heard.hear(13, "UserPromptSubmit", SECOND, prompt="u")
+    heard.hear(500, "PreToolUse", ADOPTER, prompt="u", tool="Bash", tool_use_id="d")
+    assert ADOPTER not in heard.clients()[2]
+
+
+def test_a_client_that_takes_an_ended_session_up_is_one_though_its_beginning_was_not_heard(heard: Heard):
+    heard.hear(5, "SessionEnd", FIRST)
+    heard.hear(200, "UserPromptSubmit", SECOND, prompt="u")
+    assert heard.clients() == (False, SECOND, {SECOND})
+
+
+def test_as_many_clients_of_former_runs_are_known_as_places(heard: Heard):
+    for run in range(1, 2 * KEPT_PLACES):
+        heard.hear(100 * run, "SessionStart", 1000 + run, source="resume")
+    heard.hear(10**6, "SessionStart", FIRST, source="resume")
+    assert len(heard.state.sessions["s"].parents) <= KEPT_PLACES
 
 
 def test_a_last_hook_that_its_client_did_not_wait_for_ends_the_session(heard: Heard):

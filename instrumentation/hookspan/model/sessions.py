@@ -29,6 +29,8 @@ UNHEARD: Final = 2 * NANO
 LULL: Final = 600 * NANO
 """A subagent of which nothing was heard for so long may have been stopped: no hook tells of that. It is the client's
 own limit for a command."""
+ADOPTED: Final = 60 * NANO
+"""A hook that outlives its client is recorded sooner than this after the session's end."""
 JOB: Final = "bg"
 """The client's word for a session that is a job in the background."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
@@ -93,11 +95,18 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
             end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
         client = _client(session, event)
-        kept = {pid: at for pid, at in session.parents.items() if not at or pid == event.client_pid}
-        session.parents = dict.fromkeys(session.pids, 0) | kept
+        if not client_of(event.agent).pid_variable:
+            _remember_clients(session, event)
         session.pids = {client: event.at} if client else {}
     if event.event in _WORK:
         _count(step)
+
+
+def _remember_clients(session: SessionState, event: Reduced) -> None:
+    """Those of the run before, as a run begins; who was taken for one without a SessionStart stays what it was."""
+    kept = {pid: at for pid, at in session.parents.items() if not at or pid == event.client_pid or pid in session.pids}
+    session.parents = kept | {pid: kept.get(pid, 0) for pid in session.pids}
+    bound(session.parents, KEPT_PLACES)
 
 
 def started(step: Step, event: Reduced) -> None:
@@ -150,15 +159,20 @@ def _client(session: SessionState, event: Reduced) -> int:
     """The pid of the client whose hook this was, 0 if the event does not tell.
 
     A hook that outlives its client has another parent by the time it is recorded: who adopted it (pid 1, systemd), and
-    never ends. So where the parent alone tells, it is the client if it began a run, or is heard for longer than that.
+    never ends. So where the parent alone tells, it is the client if it began a run, or if it is heard for longer than
+    that and no client is.
     """
     pid = event.client_pid
     if not session.pid or pid == session.pid or pid in session.pids:
         return pid
     if _begins(event) or client_of(event.agent).pid_variable:
         return pid
+    if session.ended and event.at > session.ended + ADOPTED:
+        return pid
     first = session.parents.get(pid)
-    return pid if first is not None and event.at > first + tools.REORDER else 0
+    if first is None or (first and event.at <= first + tools.REORDER):
+        return 0
+    return 0 if first and any(at > first for at in session.pids.values()) else pid
 
 
 def notice_set_back(session: SessionState, at: int) -> None:

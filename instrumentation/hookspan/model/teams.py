@@ -63,6 +63,7 @@ def messaged(step: Step, fact: TeammateMessage) -> None:
         end = session.stray[1]
         opened.stop, opened.stop_reason, opened.error, session.stray = end.at, end.reason, end.error, None
         opened.last = max(opened.last, opened.stop)
+        session.failure = opened.error
     session.last_stop = opened.stop
     opened.teammate = fact.teammate
     opened.size, opened.label = fact.size, fact.label
