@@ -196,13 +196,13 @@ def test_an_archived_conversation_opens_though_the_store_has_lost_its_session(
 
 
 def archived(machine: Machine) -> bool:
-    """Whether the archive has lines: what hook events tell is found before the transcript is read."""
+    """Whether the archive has lines, in blocks or not: what hook events tell is found before the transcript is read."""
     with (
         contextlib.closing(Reader(machine.paths)) as reader,
         contextlib.closing(Search(machine.paths, reader)) as searching,
         searching.reading() as db,
     ):
-        return db is not None and bool(db.execute("SELECT count(*) FROM tail").fetchone()[0])
+        return db is not None and bool(db.execute("SELECT file FROM tail UNION SELECT file FROM part").fetchall())
 
 
 def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine]):
