@@ -12,11 +12,13 @@ from typing import Any, get_args
 import pytest
 
 from hookspan.agent import lines
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.quick import now
 from hookspan.cli.terminal.moments import Moment
 from hookspan.errors import EXIT_USAGE
 from hookspan.paths import Paths
-from hookspan.store import Grouping
+from hookspan.store import Day, Grouping
+from hookspan.web.handlers import overview
 from tests.agent.ingest import take_in
 from tests.cli.test_look import run
 from tests.model.replay import play
@@ -153,5 +155,26 @@ def test_today_begins_at_midnight_also_where_the_clocks_change(
     monkeypatch.setattr(now.Now, "of", lambda *_: None)
     monkeypatch.setattr(lines, "dt", SimpleNamespace(datetime=Noon))
     now.read(paths)
-    lines.StatusLines(paths, reader)._cost_of_today()
+    lines.StatusLines(paths, reader)._cost_since(lines._midnight())
     assert asked == [int(datetime.fromisoformat(midnight).replace(tzinfo=UTC).timestamp()) * 10**9] * 2
+
+
+def test_today_ends_now_in_the_hour_that_comes_twice(berlin: None, monkeypatch: pytest.MonkeyPatch):
+    class Again(datetime):
+        @classmethod
+        def now(cls, _tz: Any = None) -> "Again":
+            return cls.fromisoformat("2026-10-25T02:30").replace(fold=1)
+
+    monkeypatch.setattr(overview, "datetime", Again)
+    reader: Any = SimpleNamespace(day=lambda *_: Day(), past_day=lambda *_: Day())
+    shown = overview.today(SimpleNamespace(reader=reader), SimpleNamespace()).today
+    begins, ends = (datetime.fromtimestamp(at / 1e3, UTC).isoformat()[:16] for at in (shown.since, shown.until))
+    assert (begins, ends) == ("2026-10-24T22:00", "2026-10-25T01:30")
+
+
+def test_a_status_line_counts_what_a_session_of_yesterday_cost_then_as_of_yesterday():
+    def line(started: int) -> str:
+        return lines.line(SessionRow(id="s", started=started, told_cost_nano=20 * 10**9), [], 1_000, 1.5)
+
+    assert line(999) == "your turn · $20.00 (today $1.50)"
+    assert line(1_000) == "your turn · $20.00 (today $20.00)", "what the client says at once is in the transcript later"

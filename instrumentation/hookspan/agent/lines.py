@@ -40,7 +40,8 @@ class StatusLines:
     def __init__(self, paths: Paths, reader: Reader) -> None:
         self._paths = paths
         self._reader = reader
-        self._today = 0.0  # USD
+        self._spent = 0.0  # USD, since midnight
+        self._midnight = 0
         self._asked = float("-inf")
 
     def committed(self, news: Committed) -> None:
@@ -49,27 +50,32 @@ class StatusLines:
         if not sessions or not self._paths.lines.is_dir():
             return
         now = time.time_ns()
-        quota = self._reader.quota(now)
+        quota, midnight = self._reader.quota(now), _midnight()
         for session in sessions:
             row = self._reader.session(session) if ID.match(session) else None
             if row is not None and row.status_at and not row.local:
-                text = f"{now}\n{line(row, quota, self._cost_of_today())}\n"
+                text = f"{now}\n{line(row, quota, midnight, self._cost_since(midnight))}\n"
                 _put(self._paths.lines / session, text)
         self._tidy()
 
-    def _cost_of_today(self) -> float:
-        if time.monotonic() - self._asked > FRESH:
-            midnight = dt.datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-            totals = self._reader.totals("hookspan.cost", since=round(earlier(midnight, 0).timestamp()) * NANO)
-            self._today = sum(total.value for total in totals.get("hookspan.cost", ()))
-            self._asked = time.monotonic()
-        return self._today
+    def _cost_since(self, midnight: int) -> float:
+        if midnight != self._midnight or time.monotonic() - self._asked > FRESH:
+            totals = self._reader.totals("hookspan.cost", since=midnight)
+            self._spent = sum(total.value for total in totals.get("hookspan.cost", ()))
+            self._midnight, self._asked = midnight, time.monotonic()
+        return self._spent
 
     def _tidy(self) -> None:
         files = list(self._paths.lines.iterdir())
         if len(files) > KEPT:
             for path in sorted(files, key=lambda path: path.stat().st_mtime)[: len(files) - KEPT]:
                 path.unlink(missing_ok=True)
+
+
+def _midnight() -> int:
+    """The beginning of today, Unix ns."""
+    midnight = dt.datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return round(earlier(midnight, 0).timestamp()) * NANO
 
 
 def _put(path: Path, text: str) -> None:
@@ -79,18 +85,19 @@ def _put(path: Path, text: str) -> None:
     scratch.replace(path)
 
 
-def line(row: SessionRow, quota: Sequence[QuotaUse], today: float) -> str:
-    """A session's line: what it does, context, cost, quota."""
-    return " · ".join(_parts(row, quota, today))
+def line(row: SessionRow, quota: Sequence[QuotaUse], midnight: int, spent: float) -> str:
+    """A session's line: what it does, context, cost, quota. `spent`: since midnight (Unix ns), in USD."""
+    return " · ".join(_parts(row, quota, midnight, spent))
 
 
-def _parts(row: SessionRow, quota: Sequence[QuotaUse], today: float) -> Iterator[str]:
+def _parts(row: SessionRow, quota: Sequence[QuotaUse], midnight: int, spent: float) -> Iterator[str]:
     if state := STATES.get(row.phase):
         yield state
     if row.context_window and row.told_tokens:
         yield f"context {row.told_tokens / row.context_window:.0%}"
     cost = max(row.told_cost_nano, 0) / NANO
-    yield f"{money(cost)} (today {money(max(cost, today))})"
+    today = max(cost, spent) if row.started >= midnight else spent  # the client says it before the transcript does
+    yield f"{money(cost)} (today {money(today)})"
     for use in quota:
         full = f", full at {dt.datetime.fromtimestamp(use.full_at / NANO).astimezone():%H:%M}" if use.too_soon else ""
         yield f"{NAMES[use.window]} {use.used:.0%}{full}"

@@ -96,7 +96,7 @@ def _of_branch(found: Receipts, own: list[Receipt], repository: Repository, *nam
 
 def _of_pull(found: Receipts, own: list[Receipt], repository: Repository, number: int) -> Meant | None:
     sessions = {session for receipt in own for session in receipt.work.sessions}
-    branches = {pull.branch for pull in found.pulls if pull.number == number and pull.session in sessions}
+    branches = sorted({pull.branch for pull in found.pulls if pull.number == number and pull.session in sessions})
     if not branches:
         return None
-    return _of_branch(found, own, repository, *sorted(branches))._replace(title=f"#{number} ({', '.join(branches)})")
+    return _of_branch(found, own, repository, *branches)._replace(title=f"#{number} ({', '.join(branches)})")

@@ -61,7 +61,8 @@ def today(context: Context, _arguments: Arguments) -> schemas.Today:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def until_now(days: int) -> schemas.Figures:
-        since, until = (int(earlier(moment, days).timestamp() * 1e9) for moment in (midnight, now))
+        end = earlier(now, days) if days else now  # in an hour that comes twice it is the second time, maybe
+        since, until = (int(moment.timestamp() * 1e9) for moment in (earlier(midnight, days), end))
         day = (context.reader.past_day if days else context.reader.day)(since, until)
         return serializers.figures(day, since, until)
 
