@@ -6,6 +6,9 @@ import random
 import socket
 import weakref
 
+from hookspan.paths import Paths
+from hookspan.web.address import PORT_FILE
+
 FIRST, LAST = 20_000, 32_000  # below what the kernel takes for outgoing connections, 32768 and more on Linux
 WORKERS = 16  # of the test runner at most, the last of them also who is none
 
@@ -32,6 +35,15 @@ class Ports(dict[str, int]):
                 self[name] = port
                 return port
         raise RuntimeError(f"no free port of the {EACH} from {_OWN}")
+
+
+def as_before(paths: Paths) -> Ports:
+    """What an agent that may take any port takes, as if it had had it before: none else gets it while it is down."""
+    ports = Ports()
+    paths.create()
+    for file in (paths.state / PORT_FILE, paths.receive_port):
+        file.write_text(f"{ports[file.name]}\n")
+    return ports
 
 
 def _held(port: int) -> socket.socket | None:

@@ -4,6 +4,7 @@ import http.client
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,3 +35,18 @@ def until(
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout:g} s: {what}; last: {last or answer!r}") from last
         time.sleep(poll)
+
+
+def clear_of_midnight(before: float = 3 * PATIENCE, after: float = 0) -> None:
+    """Wait until today has begun so many seconds ago, if tomorrow begins within so many: what is of which day changes.
+
+    For tests of what happens from `after` seconds ago on until `before` seconds from now.
+    """
+
+    def into() -> float:
+        now = datetime.now().astimezone()
+        return (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+
+    if into() > 86_400 - before:
+        time.sleep(86_400 - into())
+    time.sleep(max(0, after - into()))

@@ -191,7 +191,7 @@ def test_what_the_store_would_not_keep_is_left_out_and_said(make_machine):
 
 
 def test_what_hooks_record_has_its_room(make_machine, tmp_path):
-    machine = make_machine(settings="[journal]\nbytes = 1048576\n")
+    machine = make_machine(settings="[journal]\nbytes = 1048576\n[store]\ndays = 3650\n")
     (path,) = (SESSIONS / "compact" / "projects").glob("*/*.jsonl")
     big = machine.home / ".claude" / "projects" / "big" / path.name
     big.parent.mkdir(parents=True)

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dirty_equals import IsPartialDict
 
 from hookspan.errors import EXIT_INTERRUPTED
 from tests.agent.machine import Machine, append, ready, small_session
-from tests.ports import Ports
+from tests.ports import Ports, as_before
 from tests.waiting import PATIENCE, until
 
 SESSION = small_session()
@@ -42,14 +43,16 @@ def found(machine: Machine) -> dict[str, Any]:
 
 
 @pytest.fixture(params=["by a hook", "by up"])
-def running(machine: Machine, request: pytest.FixtureRequest) -> Machine:
+def running(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    ports = as_before(machine.paths)
     machine.paths.config.write_text("[dashboard]\nport = 0\n")
     if request.param == "by up":
         machine.up(HOOKSPAN_MONITOR_INTERVAL="7")
     machine.hooks(*SESSION)
     ready(machine)
     until(lambda: machine.counts().sessions)
-    return machine
+    yield machine
+    ports.clear()  # so long they are kept
 
 
 @pytest.mark.parametrize("command", [*PAUSING, ["restart"]], ids=lambda command: command[0])

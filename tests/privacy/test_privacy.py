@@ -167,6 +167,7 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
     with Sink() as sink:
         machine = make_machine(
             settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\nlogs = true\naudit = true\n'
+            "max_days = 3650\n[store]\ndays = 3650\n"
             f"[content]\nexport = {export}\n"
             f'[[notify]]\nurl = "{url}"\nwaiting_seconds = 1\ninterval = 1\n'
         )

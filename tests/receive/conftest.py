@@ -7,6 +7,7 @@ import pytest
 
 from tests.agent.machine import Machine
 from tests.otlp_sink import Sink
+from tests.ports import Ports, as_before
 from tests.receive.requests import Sender
 from tests.waiting import until
 
@@ -35,10 +36,12 @@ def sink() -> Iterator[Sink]:
 @pytest.fixture
 def make_machine(tmp_path: Path) -> Iterator[Callable[[str], Receiving]]:
     machines: list[Machine] = []
+    ports: list[Ports] = []
 
     def make(settings: str) -> Receiving:
         machine = Machine(tmp_path / str(len(machines)), settings=f"[dashboard]\nenabled = false\n{settings}").install()
         machines.append(machine)
+        ports.append(as_before(machine.paths))
         machine.up()
         return Receiving(machine)
 

@@ -104,7 +104,7 @@ def test_what_the_collector_keeps_is_the_same_in_both(evidence: Evidence):
     (chain,) = report["chains"]
     assert (report["faults"], chain["records"], chain["witnessed"], chain["unwitnessed"]) == ([], RECORDS, RECORDS, 0)
     done = call(
-        "audit", "verify", str(evidence.file), "--against", evidence.stack.logs_url, "--since", "1d", env=evidence.env
+        "audit", "verify", str(evidence.file), "--against", evidence.stack.logs_url, "--since", "24h", env=evidence.env
     )
     assert (done.returncode, f"store {RECORDS} are as they were sent, of 0 it knows nothing" in done.stdout) == (
         0,

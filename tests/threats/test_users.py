@@ -1,10 +1,7 @@
 """Other people with an account on the same machine. They get user ids of their own, of which no account knows."""
 
-import contextlib
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +17,7 @@ from hookspan.cli.doctor.context import Context
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from tests.agent.machine import Machine
+from tests.ports import Ports
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.need_root
@@ -98,18 +96,9 @@ print(json.dumps(answers))
 """
 
 
-def free_port() -> int:
-    """One that the kernel gives nobody who asks for any, so that it is still free later."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for _ in range(100):
-        port = random.randrange(first // 2, first)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free")
-
-
 def test_two_users_have_a_page_each_and_neither_has_the_others(top: Path):
-    port = free_port()
+    ports = Ports()
+    port = ports["page"]
     ann, bob = User(ANN, top, port), User(BOB, top, port)
     try:
         for user in (ann, bob):

@@ -18,6 +18,7 @@ from hookspan.journal import Journal, Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.machine import Machine, event
+from tests.ports import as_before
 from tests.waiting import PATIENCE, until
 
 STEP = 0.2  # seconds that one look at the journal's end may take
@@ -41,6 +42,7 @@ class Site:
         lines = [f"{name} = {json.dumps(value)}" for name, value in {"port": 0, **dashboard}.items()]
         self.machine = Machine(folder, settings="\n".join(["[dashboard]", *lines, settings])).install()
         self.machine.env |= env or {}
+        self._ports = as_before(self.machine.paths)
         self._agent = Client(self.machine.paths)  # as the command line has it, without a process for each question
         self._clients: list[httpx2.Client] = []
         with contextlib.ExitStack() as undo:

@@ -15,7 +15,7 @@ from hookspan.journal import Journal
 from hookspan.web import friction
 from hookspan.wire import encode
 from tests.agent.machine import event
-from tests.waiting import until
+from tests.waiting import PATIENCE, clear_of_midnight, until
 from tests.web.player import Player
 from tests.web.site import Play, Site, append
 
@@ -515,6 +515,7 @@ def test_friction_finds_the_habit_and_its_rule(site: Site) -> None:
 
 def test_time_is_the_same_everywhere_and_of_its_own_day(site: Site) -> None:
     """Sessions whose background subagent asks: one of a minute ago and one of ten days ago, both read now."""
+    clear_of_midnight(after=3 * PATIENCE)
     with contextlib.closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player:
         ids = {
             days: player.past("background_agent_asks", end=60 + days * 86_400, stretch=10).session for days in (0, 10)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from hookspan.web import schemas
+from tests.waiting import clear_of_midnight
 from tests.web.site import Play, Site
 from tests.web.test_page_cost import told
 
@@ -95,6 +96,7 @@ GROUPS = get_args(schemas.CostBy)
 def test_lists_have_as_many_rows_as_the_numbers_say_that_lead_to_them(
     morning: tuple[Site, dict[str, str]], visitor: Visitor
 ) -> None:
+    clear_of_midnight()
     site, shown = morning
     play = Play()
     site.append(play.start(), play.submit(), *told(play), *play.tool(asked=True), play.stop())

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
 from tests.agent.machine import event
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, clear_of_midnight, until
 from tests.web.browser import Visitor, drawn, resize, sideways, tab_to, violations
 from tests.web.site import Play, Site, append
 
@@ -226,10 +226,7 @@ def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
 
 def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, visitor: Visitor) -> None:
     """Also by keyboard, after a reload and after a way back; filters are in the address."""
-    now = datetime.now().astimezone()
-    left = 86_400 - (now.hour * 60 + now.minute) * 60 - now.second
-    if left < PATIENCE * 3:  # what is yesterday would change
-        time.sleep(left)
+    clear_of_midnight()
     noon = datetime.now().astimezone().replace(hour=12)
     plays = {}
     for ago, names in {9: ["old"], 2: ["short", "long"], 1: ["late"]}.items():
