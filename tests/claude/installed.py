@@ -20,7 +20,7 @@ from tests.claude import client
 from tests.claude.drivers import Home
 from tests.command import call
 from tests.recorded import events
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 TOP = "hs"  # short: a socket's path holds 104 bytes
 
@@ -54,7 +54,8 @@ def configure(home: Home, settings: Mapping[str, str], *, top: str = TOP) -> Non
 
 
 def flush(home: Home) -> None:
-    """As `flush`, without a process."""
+    """As `flush`, without a process. A hook that starts the agent does not wait for it."""
+    until(paths_of(home).control_socket.exists, "no agent has started")
     answer = Client(paths_of(home)).request("flush", timeout=3 * PATIENCE, wait=2 * PATIENCE)
     assert answer["drained"], answer
     assert answer["exported"], answer

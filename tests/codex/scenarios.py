@@ -102,7 +102,8 @@ def _killed_before_a_hook(home: Home) -> None:
     """Killed while a hook is a shell that waits for a processor: as the relay begins, another process is its parent."""
     hooks = json.loads(home.hooks.read_text())
     hook = hooks["hooks"]["PreToolUse"][0]["hooks"][0]
-    hook["command"] = f"touch begun; sleep 1; {hook['command']}"
+    # It has its input by then: a client that is killed before it has written that tells nothing.
+    hook["command"] = f"cat > input; touch begun; sleep 1; {hook['command']} < input"
     home.hooks.write_text(json.dumps(hooks))
     home.distrust()
     home.trust()
