@@ -154,14 +154,14 @@ def _compacted_by_hand(home: Home) -> None:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
         until(lambda: heard(home, "Stop") == 1)
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("/compact")
         until(lambda: heard(home, "PostCompact") == 1)
         terminal.shows("Context compacted")
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("second [[main]]")
         until(lambda: heard(home, "Stop") == 2)
-        _quit(terminal)
+        _quit(home, terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
     finally:
         terminal.close()
@@ -189,7 +189,7 @@ def _served(home: Home) -> None:
     with _served_terminal(home) as terminal:
         terminal.type("first [[main]]")
         until(lambda: heard(home, "Stop") == 1)
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("/quit", lambda: not terminal.screen.strip())
         parents = {line["ppid"] for line in journal(home)}
         assert parents < set(home.servers()), "the hooks' parent has outlived the terminal"
@@ -209,7 +209,7 @@ def _served_interrupted(home: Home) -> None:
             (1, ["C-c"], lambda screen: MENU not in screen),
             (2, ["Down", "Enter"], lambda screen: not screen.strip()),
         ):
-            _idle(terminal)
+            _idle(home, terminal)
             terminal.type(f"turn {number} [[main]]")
             _await(home.work / f"begun{number}")
             terminal.press("C-c")
@@ -272,22 +272,22 @@ def _dialogs(home: Home) -> None:
         terminal.shows("May I run it outside?")
         time.sleep(1)  # a person reads
         terminal.press("Enter", lambda: heard(home, "Stop") == 1)
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("second [[main]]")
         terminal.shows("May I, again?")
         terminal.press("Escape", lambda: heard(home, "Interrupt") == 1)
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("third [[main]]")
         _await(home.work / "begun")
         time.sleep(0.5)
         terminal.press("Escape", lambda: heard(home, "Interrupt") == 2)
         before = heard(home, "PreModelRequest")
-        _idle(terminal)
+        _idle(home, terminal)
         terminal.type("fourth [[main]]")
         until(lambda: heard(home, "PreModelRequest") > before)
         time.sleep(0.5)
         terminal.press("Escape", lambda: heard(home, "Interrupt") == 3)
-        _quit(terminal)
+        _quit(home, terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
     finally:
         terminal.close()
@@ -304,7 +304,7 @@ def _allowed(home: Home) -> None:
             time.sleep(0.8)  # a person reads
             terminal.press("Enter", lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - called at once
         until(lambda: heard(home, "Stop") == 1)
-        _quit(terminal)
+        _quit(home, terminal)
         until(lambda: heard(home, "SessionEnd") == 1)
     finally:
         terminal.close()
@@ -314,13 +314,22 @@ BUSY = "to interrupt"
 """Stands beside what is going on, which ends a moment after Stop's and Interrupt's hooks."""
 
 
-def _idle(terminal: Terminal) -> None:
-    terminal.until(lambda screen: BUSY not in screen, "the turn's end")
+def _idle(home: Home, terminal: Terminal) -> None:
+    """Waits until nothing goes on, by its screen, which may be empty for a moment, and by its rollouts."""
+    terminal.until(lambda screen: BUSY not in screen and _is_over(home), "the turn's end")
 
 
-def _quit(terminal: Terminal) -> None:
+def _is_over(home: Home) -> bool:
+    lines = b"".join(path.read_bytes() for path in home.rollouts())
+    begun, *ended = (
+        lines.count(b'"type":"%s"' % kind) for kind in (b"task_started", b"task_complete", b"turn_aborted")
+    )
+    return begun == sum(ended)
+
+
+def _quit(home: Home, terminal: Terminal) -> None:
     """Ctrl-C twice, the second soon after the first."""
-    _idle(terminal)
+    _idle(home, terminal)
 
     def twice() -> bool:
         terminal.press("C-c")
