@@ -322,6 +322,11 @@ def test_read_only_state(at: Stand):
     at.settle()
 
 
+def vanish(folder: Path) -> None:
+    """All at once: where file after file is deleted, the agent may write a new one before the folder is."""
+    shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}-vanished")))
+
+
 @fault(
     "vanished",
     "the journal's folder, after the agent has read it",
@@ -332,7 +337,7 @@ def test_journal_vanishes(at: Stand):
     at.start()
     at.hooks()
     until(lambda: at.rows().total() == EVENTS)
-    shutil.rmtree(at.machine.paths.journal)
+    vanish(at.machine.paths.journal)
     at.hooks()
     at.settle()
     at.status(says="was cut, replaced or deleted")
@@ -348,7 +353,7 @@ def test_run_vanishes(at: Stand):
     first = at.start()
     at.hooks()
     at.machine.paths.down.unlink()
-    shutil.rmtree(at.machine.paths.run)
+    vanish(at.machine.paths.run)
     at.hooks()  # one of them starts an agent, as nobody answers
     until(lambda: at.machine.pid not in {0, first.pid})
     at.hooks()
@@ -367,7 +372,7 @@ def test_state_vanishes(at: Stand):
     first = at.start()
     at.hooks()
     until(lambda: at.rows().total() == EVENTS)
-    shutil.rmtree(at.machine.paths.state)
+    vanish(at.machine.paths.state)
     at.machine.hooks()
     at.status(says="next: hookspan install")
     at.written.clear()
