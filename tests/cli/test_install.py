@@ -27,7 +27,7 @@ from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.setup.relay import Relay
 from tests.command import call
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
 
@@ -136,8 +136,8 @@ def test_what_is_installed_records_an_event(file: Path, home: Path, hookspan: Ru
     state = Paths.from_environment({"HOME": str(home)}).state
     (state / "down").touch()  # this test is not about starting an agent
     event = b'{"hook_event_name":"Stop","session_id":"s"}'
-    done = subprocess.run([handler["command"], *handler["args"]], input=event, capture_output=True, check=True, env={})
-    assert (done.stdout, done.stderr) == (b"", b"")
+    done = relay.run([handler["command"], *handler["args"]], event, timeout=PATIENCE, env={})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert event in (state / "journal" / "current.jsonl").read_bytes()
     assert handler["timeout"] == 5
     (state / "down").unlink()
@@ -146,12 +146,24 @@ def test_what_is_installed_records_an_event(file: Path, home: Path, hookspan: Ru
     assert [len(line) for line in drops.splitlines(keepends=True)] == [64] * len(relay.DROP_REASONS)
 
 
+def test_a_relay_that_is_tried_has_its_event_though_we_go_on_late(monkeypatch: pytest.MonkeyPatch):
+    communicate = subprocess.Popen.communicate
+
+    def late(self: "subprocess.Popen[bytes]", *given: Any, **named: Any) -> tuple[bytes, bytes]:
+        self.wait(PATIENCE)
+        return communicate(self, *given, **named)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", late)
+    impatient = "import os; os.set_blocking(0, False); os.write(1, os.read(0, 100))"
+    assert relay.run([sys.executable, "-c", impatient], b"{}", timeout=PATIENCE).stdout == b"{}"
+
+
 def test_the_relay_counts_in_the_drops_file_that_install_made(home: Path, hookspan: Run):
     hookspan("install", "--yes")
     paths = Paths.from_environment({"HOME": str(home)})
     paths.down.touch()
     paths.current.mkdir()  # so that nothing can be written
-    subprocess.run([str(paths.relay), str(paths.state)], input=b"{}", check=True, env={})
+    relay.run([str(paths.relay), str(paths.state)], b"{}", timeout=PATIENCE, env={}).check_returncode()
     counted = {line[:16].strip(): int(line[16:36]) for line in paths.drops.read_text().splitlines()}
     assert list(counted) == list(relay.DROP_REASONS)
     assert sum(counted.values()) == 1
@@ -372,7 +384,7 @@ def test_without_a_compiler_the_script_is_installed_and_works(file: Path, home: 
     handler = json.loads(file.read_text())["hooks"]["Stop"][0]["hooks"][0]
     assert handler["args"] == ["-I", "-S", str(paths.relay_script), str(paths.state)]
     paths.down.touch()
-    subprocess.run([handler["command"], *handler["args"]], input=b'{"a":1}', check=True, env={})
+    relay.run([handler["command"], *handler["args"]], b'{"a":1}', timeout=PATIENCE, env={}).check_returncode()
     assert b'{"a":1}' in paths.current.read_bytes()
     hookspan("install", "--check")
     hookspan("install", "--yes")  # with a compiler: the compiled one takes over
@@ -709,7 +721,7 @@ def test_purge_leaves_nothing(others: bool, tmp_path: Path, hookspan: Run):
     state = home / ".local" / "state" / "hookspan"
     event = b'{"hook_event_name":"Stop","session_id":"2275201c-d667-46b2-be10-331a52d1ebcf"}'
     hookspan("up", **env)
-    subprocess.run([str(relay_file), str(state)], input=event, env={}, check=True)
+    relay.run([str(relay_file), str(state)], event, timeout=PATIENCE, env={}).check_returncode()
     hookspan("flush", "--wait", "1s", status=1)  # nobody listens there
     assert "To be deleted" in hookspan("uninstall", "--purge", "--dry-run").stdout
     until((state / "store.db").exists, "the agent's store")

@@ -16,8 +16,10 @@ import pytest
 
 from hookspan.journal import Journal, Tail, Writer, writer
 from hookspan.paths import Paths
+from hookspan.setup.relay import run
 from tests.conformance.build import compile_relay
 from tests.journal.test_numbers import read_all
+from tests.waiting import PATIENCE
 
 HOSTS = 4  # sessions that run hooks at the same time
 EVENTS = 300  # of each session
@@ -32,7 +34,7 @@ def paths(paths: Paths) -> Paths:
 def session(relay: Path, paths: Paths, host: int) -> None:
     for number in range(EVENTS):
         event = json.dumps({"n": f"{host}/{number}", "pad": "x" * (number * 97 % 5000)}).encode()
-        subprocess.run([relay, paths.state], input=event, check=True)
+        run([str(relay), str(paths.state)], event, timeout=PATIENCE).check_returncode()
 
 
 # A writer of facts in a process of its own; it dies by SIGKILL, so a line may be torn but never lost or doubled.

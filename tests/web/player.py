@@ -142,7 +142,7 @@ class Player:
                 continue
             whole = json.loads(line)
             env = {**self.env, **whole["env"], "CLAUDE_PID": str(played.client.pid)}
-            subprocess.run(command, input=json.dumps(whole["event"]).encode(), env=env, timeout=PATIENCE, check=True)
+            relay.run(command, json.dumps(whole["event"]).encode(), env=env, timeout=PATIENCE).check_returncode()
         return played
 
     def calls(self, count: int, *, seconds: float = 600.0, project: str = "monorepo") -> str:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -159,13 +159,25 @@ def _works(command: list[str]) -> bool:
         state = Path(folder)
         (state / "journal").mkdir(mode=0o700)
         try:
-            done = subprocess.run(
-                [*command, folder], input=TRIAL_EVENT, capture_output=True, timeout=TRIAL_TIMEOUT, check=False
-            )
+            done = run([*command, folder], TRIAL_EVENT, timeout=TRIAL_TIMEOUT)
             line = (state / "journal" / "current.jsonl").read_bytes()
         except (OSError, subprocess.TimeoutExpired):
             return False
     return (done.returncode, done.stdout, done.stderr) == (0, b"", b"") and TRIAL_EVENT in line
+
+
+def run(
+    command: Sequence[str], event: bytes, *, timeout: float, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a relay as an agent runs a hook, for `timeout` seconds at most.
+
+    The event is there when the relay begins: it waits two seconds for what comes, and on a busy machine we may not go
+    on sooner. Raises OSError, subprocess.TimeoutExpired.
+    """
+    with tempfile.TemporaryFile() as given:
+        given.write(event)
+        given.seek(0)
+        return subprocess.run(command, stdin=given, capture_output=True, timeout=timeout, env=env, check=False)
 
 
 def agent_command(paths: Paths) -> list[str]:

@@ -6,8 +6,6 @@ import datetime as dt
 import json
 import os
 import re
-import subprocess
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from typing import Any, Final
 
 from hookspan.folders import make_folders
 from hookspan.sandbox import Sandbox
+from hookspan.setup import relay
 
 RECORDING: Final = Path(__file__).with_name("session")
 PROJECT: Final = "-home-u-shop"  # the folder of the recorded client's transcripts
@@ -90,10 +89,7 @@ def _hook(home: Sandbox, line: dict[str, Any]) -> None:
     env = (
         home.env | line["env"] | {"CLAUDE_PID": str(os.getpid()), "CLAUDE_CODE_SESSION_ID": line["event"]["session_id"]}
     )
-    with tempfile.TemporaryFile() as event:  # is there when the relay begins, which waits two seconds for what comes
-        event.write(json.dumps(line["event"]).encode())
-        event.seek(0)
-        subprocess.run(home.relay, stdin=event, env=env, timeout=HOOK_TIMEOUT, check=True)
+    relay.run(home.relay, json.dumps(line["event"]).encode(), timeout=HOOK_TIMEOUT, env=env).check_returncode()
 
 
 def _write(home: Sandbox, name: str, line: bytes) -> None:

@@ -19,6 +19,7 @@ from hookspan.config import SIGNALS, Settings
 from hookspan.errors import UserError
 from hookspan.model.ids import trace_id
 from hookspan.paths import Paths
+from hookspan.setup import relay
 from hookspan.store import Reader
 from hookspan.units import counted
 from hookspan.values import without_secrets
@@ -109,14 +110,7 @@ def _hook(command: Sequence[str], synthetic: Synthetic) -> Step:
     for event in synthetic.events:
         started = time.monotonic()
         try:
-            done = subprocess.run(
-                list(command),
-                input=json.dumps(event).encode(),
-                capture_output=True,
-                timeout=HOOK_TIMEOUT,
-                env=environment,
-                check=False,
-            )
+            done = relay.run(command, json.dumps(event).encode(), timeout=HOOK_TIMEOUT, env=environment)
         except (OSError, subprocess.TimeoutExpired) as error:
             return Step("hook", False, time.monotonic() - began, f"`{command[0]}` fails: {error}", "`hookspan install`")
         longest = max(longest, time.monotonic() - started)

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from hookspan.agent import effective, status
 from hookspan.agent.health import Status
@@ -21,10 +20,8 @@ from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.setup import relay as installed_relay
 from hookspan.setup.problem import Area
-from hookspan.setup.relay import TRIAL_EVENT
+from hookspan.setup.relay import TRIAL_EVENT, TRIAL_TIMEOUT
 from hookspan.units import counted
-
-TRIAL_TIMEOUT: Final = 10.0  # seconds
 
 
 def settings(context: Context) -> Iterator[Result]:
@@ -102,8 +99,7 @@ def _try(command: Sequence[str]) -> tuple[str, float]:
         (Path(folder) / "journal").mkdir(mode=0o700)
         began = time.monotonic()
         try:
-            words = [*command[:-1], folder]
-            done = subprocess.run(words, input=TRIAL_EVENT, capture_output=True, timeout=TRIAL_TIMEOUT, check=False)
+            done = installed_relay.run([*command[:-1], folder], TRIAL_EVENT, timeout=TRIAL_TIMEOUT)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"fails: {error}", 0.0
         took = time.monotonic() - began
