@@ -35,7 +35,7 @@ from typing import IO, Any, Final
 
 import hookspan
 import hookspan.agent.__main__ as agent
-from hookspan.agent import client, exclusive, launch
+from hookspan.agent import client, exclusive, launch, status
 from hookspan.cli.demo import outcome
 
 CHUNK: Final = 1 << 16
@@ -65,6 +65,7 @@ def _wait_longer() -> None:
         (client, "READY_TIMEOUT"),
         (launch, "READY_TIMEOUT", "STOP_TIMEOUT", "LOCK_TIMEOUT"),
         (exclusive, "LOCK_TIMEOUT"),
+        (status, "READY_TIMEOUT"),
         (sys.modules["hookspan.cli.verbs.flush"], "MARGIN"),
         (outcome, "PATIENCE"),
     ):

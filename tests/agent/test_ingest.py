@@ -253,7 +253,7 @@ def test_a_flush_has_taken_in_the_strays_of_before(machine: Machine):
         with machine.paths.current.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             machine.hooks(*small_session())
-        assert machine.json("flush")["drained"]
+        assert machine.json("flush", "--wait", "60s")["drained"]
         assert machine.counts().events == 6 * number
 
 
@@ -417,8 +417,7 @@ def test_spans_wait_for_an_endpoint_that_is_down_and_none_is_lost(make_machine: 
         machine.up()
         machine.hooks(*small_session(tools=4))
         until(lambda: machine.counts().events == 12)
-        flushed = machine.json("flush", "--wait", "5s")
-        assert flushed["drained"]
+        flushed = until(lambda: (told := machine.json("flush", "--wait", "5s"))["drained"] and told)
         assert not flushed["exported"]
         assert machine.cli("down").returncode == 0
         sink.start()

@@ -71,8 +71,9 @@ def test_a_kill_loses_and_repeats_nothing_and_tells_of_the_time_without_an_agent
     decisions = by_uid(of(sink, "hookspan.tool.decision"))
     assert len(decisions) == 6
     until(lambda: by_uid(sink.logs).keys() == by_uid(stored(machine.paths)).keys())
-    assert len(sink.logs) == len(by_uid(sink.logs)), "nothing came twice"
-    out = f"{len(sink.logs)} log records out, 0 waiting"
+    came = list(sink.logs)
+    assert len(came) == len(by_uid(came)), "nothing came twice"
+    out = f"{len(came)} log records out, 0 waiting"
     until(lambda: out in machine.cli("status").stdout, out)
 
     before = stored(machine.paths)

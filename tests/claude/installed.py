@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hookspan.agent.client import Client
+from hookspan.agent.client import Client, Ready
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.claude_code import programs
 from hookspan.clients.claude_code.programs import Program
@@ -55,8 +55,9 @@ def configure(home: Home, settings: Mapping[str, str], *, top: str = TOP) -> Non
 
 def flush(home: Home) -> None:
     """As `flush`, without a process. A hook that starts the agent does not wait for it."""
-    until(paths_of(home).control_socket.exists, "no agent has started")
-    answer = Client(paths_of(home)).request("flush", timeout=3 * PATIENCE, wait=2 * PATIENCE)
+    agent = Client(paths_of(home))
+    until(lambda: isinstance(agent.probe(), Ready), "no agent has started")
+    answer = agent.request("flush", timeout=3 * PATIENCE, wait=2 * PATIENCE)
     assert answer["drained"], answer
     assert answer["exported"], answer
     assert not answer["unwritten"], answer

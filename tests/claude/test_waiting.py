@@ -107,9 +107,11 @@ def test_an_approval_is_the_one_dialog_s_whose_command_runs():
                 if event["hook_event_name"] == "PreToolUse" and event["tool_name"] == "Bash"
             }
             first, second = commands.values() if "cart.txt" in session.screen() else reversed(commands.values())
+            other = "tax.txt" if "cart.txt" in first else "cart.txt"
 
             time.sleep(1)  # the client takes no key while it draws a dialog
-            session.press("Enter", lambda: any(wait.running_at for wait in open_dialogs(home)))
+            session.press("Enter", lambda: other in session.screen())  # and no second time, if we look late
+            until(lambda: any(wait.running_at for wait in open_dialogs(home)), "the agent's word")
             assert {wait.tool_use_id: wait.running_at > 0 for wait in open_dialogs(home)} == {
                 calls[first]: True,
                 calls[second]: False,

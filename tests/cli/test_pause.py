@@ -25,9 +25,10 @@ PAUSING = (["forget", ID, "--yes"], ["prune"], ["rebuild", "--yes"])
 # A command that says when it is at work, and stays at it until it is told to end.
 AT_WORK = """
 import sys, time
-from hookspan.agent import launch
+from hookspan.agent import client, launch
 from hookspan.cli.verbs import prune
-launch.READY_TIMEOUT = launch.STOP_TIMEOUT = 60.0
+client.READY_TIMEOUT = launch.READY_TIMEOUT = launch.STOP_TIMEOUT = 60.0
+client.Client.request.__kwdefaults__["timeout"] = 60.0
 prune.run = lambda *_, **__: (print("at work", flush=True), time.sleep(60))
 from hookspan.cli.main import main
 sys.argv[1:] = ["prune"]

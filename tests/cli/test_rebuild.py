@@ -1,6 +1,5 @@
 """`hookspan rebuild` and `hookspan forget`, behind real relays, a real agent and a real endpoint."""
 
-import gzip
 import stat
 
 import msgspec
@@ -15,6 +14,7 @@ from hookspan.store import Reader, Store
 from hookspan.wire import encode
 from tests.agent.ingest import drain, take_in
 from tests.agent.machine import Machine, small_session
+from tests.cli.test_forget import files_with
 from tests.cli.test_import import put
 from tests.journal.set_aside import counts
 from tests.model.replay import play
@@ -130,17 +130,6 @@ def test_nothing_is_sent_twice(make_machine):
 SECRET = "xyzzy-plugh"
 
 
-def found_in(paths: Paths, text: str) -> list[str]:
-    """The files below the state folder whose bytes, unpacked, hold a text."""
-    found = []
-    for path in sorted(paths.state.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
-            if text.encode() in (gzip.decompress(data) if path.suffix == ".gz" else data):
-                found.append(path.name)
-    return found
-
-
 def exemplars(paths: Paths) -> set[str]:
     """The traces that exemplars lead to."""
     snapshot = Reader(paths).series()
@@ -172,7 +161,7 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
         reduce_all_but_torn(machine.paths)
         machine.up()
     (machine.paths.state / "store.db.v0").write_text(f"an older copy: {SECRET}")
-    assert found_in(machine.paths, SECRET)
+    assert files_with(machine.paths, SECRET)
     assert exemplars(machine.paths) & (ids := traces_of(machine.paths, gone))
     tail = Tail(machine.paths, mend=False)
     total = sum(len(lines) for lines in iter(tail.read, []))
@@ -184,8 +173,8 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
     assert done["quarantined"] == 1
     assert done["records"] >= len(mine)
     assert done["events"] == len(mine)
-    assert found_in(machine.paths, SECRET) == []
-    assert found_in(machine.paths, gone) == []
+    assert files_with(machine.paths, SECRET) == []
+    assert files_with(machine.paths, gone) == []
     assert done["copies"] == [str(machine.paths.state / "store.db.v0")]
     assert exemplars(machine.paths).isdisjoint(ids)
     machine.cli("down")

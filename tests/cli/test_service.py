@@ -21,13 +21,14 @@ BOOT = r"""
 mount -t tmpfs none /run && mkdir -p /run/systemd/system "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
 /lib/systemd/systemd --user --log-target=console &
 for _ in $(seq 600); do systemctl --user is-system-running --quiet && break; sleep 0.1; done
+patiently() { "$@" || "$@" || "$@"; }  # a command may give up on an agent before it is ready
 set -ex
 """
 STORY = (
     BOOT
     + r"""
 hookspan service status && exit 10
-hookspan service install >&2
+patiently hookspan service install >&2
 hookspan service status --json
 agent() { systemctl --user show --property MainPID --value hookspan.service; }
 for _ in $(seq 600); do
@@ -39,13 +40,13 @@ first=$(agent)
 kill -9 "$first"
 for _ in $(seq 600); do next=$(agent); [ "$next" != 0 ] && [ "$next" != "$first" ] && break; sleep 0.1; done
 [ "$next" != 0 ] && [ "$next" != "$first" ]
-hookspan service install >&2
-hookspan prune >&2
+patiently hookspan service install >&2
+patiently hookspan prune >&2
 systemctl --user is-active --quiet hookspan.service
 before=$(agent)
-hookspan restart >&2
+patiently hookspan restart >&2
 [ "$(agent)" != "$before" ] && [ "$(agent)" = "$(hookspan status --json | jq .agent.pid)" ]
-hookspan service uninstall >&2
+patiently hookspan service uninstall >&2
 hookspan service uninstall
 systemctl --user is-active --quiet hookspan.service && exit 11
 ls -A

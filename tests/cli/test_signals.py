@@ -99,7 +99,7 @@ def test_metrics_go_to_a_backend_that_takes_them_by_now(machine: Machine):
         export_to(machine, sink)
         machine.up()
         machine.hooks(*small_session())
-        assert json.loads(machine.cli("flush", "--json").stdout)["metrics"] == "refused"
+        until(lambda: machine.json("flush")["metrics"] == "refused")
         sink.heal()
         done = machine.cli("flush", "--wait", "60s")
         assert "All spans and metrics are exported" in done.stdout

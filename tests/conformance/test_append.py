@@ -399,7 +399,7 @@ def test_drops_counts_everyone_and_keeps_what_is_there(relay: Relay, state: Stat
 @pytest.mark.need_strace
 def test_drops_created_by_two_at_once_counts_both(relay: Relay, state: State) -> None:
     state.path.chmod(0o770)
-    slow = [["strace", "-o", "/dev/null", "-e", f"inject=flock:delay_enter={delay}s"] for delay in (1, 2)]
+    slow = [["strace", "-o", "/dev/null", "-e", f"inject=flock:delay_enter={delay}s"] for delay in (1, 4)]
     hooks = [relay.start(state, before=before) for before in slow]  # both find it empty, then one after the other
     for hook in hooks:
         hook.close()

@@ -77,9 +77,8 @@ def test_journal(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
     with full(on_small_disk):
-        fill_page(on_small_disk)
-        on_small_disk.hooks()
-        assert on_small_disk.dropped > EVENTS / 2
+        while on_small_disk.dropped <= EVENTS / 2:  # the agent may give some room back
+            on_small_disk.hooks(1)
         on_small_disk.status(says="(write), the last")
     on_small_disk.hooks()
     on_small_disk.settle()
@@ -213,16 +212,17 @@ def test_chain(sealing: Stand):
     at.start()
     session()
     until(lambda: decided() >= 3 * tools)
-    until(lambda: any(log.event == EVENTS_LOST.name for log in stored()))
+    known = until(lambda: (logs := stored()) and any(log.event == EVENTS_LOST.name for log in logs) and logs)
     at.flush()
     key = at.machine.cli("audit", "key").stdout.strip()
-    report = verified(requests(at.sink), keys=[key])
+    taken = requests(at.sink)
+    report = verified(taken, keys=[key])
     (chain,) = report.chains
     assert (report.faults, report.unsealed, chain.first, chain.records) == ([], 0, 1, chain.last)
     assert +chain.gaps == Counter(), "nothing is missing, told or not"
-    sent = {place(record): attribute(record, sc.LOG_RECORD_UID) for record in each(requests(at.sink))}
+    sent = {place(record): attribute(record, sc.LOG_RECORD_UID) for record in each(taken)}
     assert len(sent) == chain.records == len(set(sent.values())), "none is there twice under another place"
-    assert {str(log.attributes[sc.LOG_RECORD_UID]) for log in stored()} <= set(sent.values()), "none was lost"
+    assert {str(log.attributes[sc.LOG_RECORD_UID]) for log in known} <= set(sent.values()), "none was lost"
     at.well()
 
 
@@ -263,8 +263,7 @@ def test_packing(on_small_disk: Stand):
         until(lambda: status_of(at.machine.paths)["loops"]["upkeep"]["failures"] > 1)
         at.status(says="resources: ")
         assert segment.read_bytes() == raw
-    until(lambda: list(at.machine.paths.journal.glob("*.gz")))
-    assert not segment.exists()
+    until(lambda: list(at.machine.paths.journal.glob("*.gz")) and not segment.exists())
     assert not list(at.machine.paths.journal.glob("*.tmp"))
     at.hooks()
     at.settle()

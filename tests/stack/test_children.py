@@ -55,7 +55,7 @@ def home(stack: Stack) -> Iterator[InstalledHome]:
 def suite(home: InstalledHome) -> str:
     """The command. Where another program has the SDKs' default port, the suite is told of another."""
     command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q -p no:cacheprovider"
-    ports = Client(home.paths).request("status")["receive"]["ports"]
+    ports = Client(home.paths).request("status", timeout=PATIENCE)["receive"]["ports"]
     return command if OTLP_PORT in ports else f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{ports[0]} {command}"
 
 

@@ -65,14 +65,18 @@ class User:
         return json.loads(run_as(self.uid, "/usr/bin/python3", "-c", code, env=self.env, stdin=json.dumps(asked)))
 
     def url(self) -> str:
-        return str(json.loads(self.hookspan("status", "--json"))["agent"]["url"])
+        return str(self.status()["agent"]["url"])
+
+    def status(self) -> Any:
+        """What the agent itself says, once it does."""
+        return until(lambda: (told := json.loads(self.hookspan("status", "--json")))["answered"] and told)
 
     def up(self) -> None:
         """The command may give up before the agent has come up."""
         until(lambda: self.hookspan("up"), "the agent does not come up")
 
     def down(self) -> None:
-        self.hookspan("down")
+        until(lambda: [self.hookspan("down")], "the agent does not end")
         until(lambda: not is_held(self.paths.agent_lock))
 
 
@@ -141,10 +145,10 @@ def test_nobody_else_s_telemetry_is_received(top: Path):
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"scope": {"name": "com.anthropic.claude_code"}}]}]})
     try:
         ann.up()
-        port = json.loads(ann.hookspan("status", "--json"))["receive"]["ports"][0]
+        port = ann.status()["receive"]["ports"][0]
         for _ in range(10):
             assert [bob.python(_SEND, port, body, ending) for ending in ("waits", "closes", "resets")] == [""] * 3
-        taken = json.loads(ann.hookspan("status", "--json"))["receive"]["taken"]
+        taken = ann.status()["receive"]["taken"]
         assert sum(taken.values()) == 0
         assert ann.python(_SEND, port, body, "waits") == "HTTP/1.1 200"
     finally:
