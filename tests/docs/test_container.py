@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.claude.model import Model, Tool, says
 from tests.docs.walk import DOCS, TIMEOUT, prepare, repository
 from tests.otlp_sink import Sink
 from tests.stack.docker import Docker, Image
+from tests.waiting import until
 
 USER, UID, IMAGE = "vscode", 1000, "devcontainer:test"
 PASSWD = f"root:x:0:0::/root:/bin/sh\n{USER}:x:{UID}:{UID}::/home/{USER}:/bin/bash\n"
@@ -102,7 +104,7 @@ def test_a_dev_container_and_the_next_one(docker: Docker, tmp_path: Path) -> Non
                 container.run(command)
             container.run("echo 1 > cart.py; claude -p 'How many lines has cart.py?' < /dev/null")
             container.run("hookspan flush --wait 120s")
-            container.run("hookspan doctor")
+            until(partial(container.run, "hookspan doctor"), "doctor finds nothing", timeout=TIMEOUT)
             with urllib.request.urlopen(container.run("hookspan open --print").strip()) as answer:
                 assert b"hookspan" in answer.read()
             rows = json.loads(container.run("hookspan sessions --json"))

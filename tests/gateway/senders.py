@@ -27,13 +27,21 @@ from tests.waiting import PATIENCE, until
 
 SECOND = 1_000_000_000
 SPANS = 10  # of a trace
-EXPORT_TIMEOUT = 5.0  # s; what is not accepted by then is sent again, which changes nothing
+EXPORT_TIMEOUT = 5.0  # s; what is not accepted by then is sent again
 
 
 class Developer:
     """One agent's exports. What is refused or unanswered is sent again, as the agent does."""
 
-    def __init__(self, fleet: Fleet, service: str, *, token: str = TOKEN, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        service: str,
+        *,
+        token: str = TOKEN,
+        endpoint: str | None = None,
+        timeout: float = EXPORT_TIMEOUT,
+    ) -> None:
         self.name = uuid.uuid4().hex[:12]
         self.resource = Resource({"service.name": service, "service.instance.id": self.name, "host.name": "laptop"})
         session = requests.Session()
@@ -45,7 +53,7 @@ class Developer:
             "headers": self._key,
             "certificate_file": session.verify,
             "session": session,
-            "timeout": EXPORT_TIMEOUT,
+            "timeout": timeout,
         }
         self.endpoint = endpoint or fleet.endpoint
         self._spans = OTLPSpanExporter(f"{self.endpoint}/v1/traces", **arguments)

@@ -96,7 +96,7 @@ def test_a_jaeger_alone_is_backend_enough(tmp_path: Path, stack: Stack, protocol
         assert machine.cli("install", "--yes").returncode == 0
         done = everywhere(machine)
         assert done.stdout.count("hookspan config set export.metrics false") == 1
-        flushed = machine.cli("flush")
+        flushed = machine.cli("flush", "--wait", "60s")
         assert (flushed.returncode, "Metrics are refused" in flushed.stdout) == (0, True), flushed.stdout
         assert machine.cli("config", "set", "export.metrics", "false").returncode == 0
         assert "metrics" not in machine.cli("doctor").stdout

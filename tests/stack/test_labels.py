@@ -21,6 +21,7 @@ from hookspan.model.sums import Sums
 from hookspan.paths import Paths
 from tests.stack import programs
 from tests.stack.stack import RESOURCE_LABEL, Stack
+from tests.waiting import PATIENCE
 
 COLLECTOR = programs.ROOT / "collector"
 
@@ -52,7 +53,7 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
     readings = [Reading("hookspan.wait.oldest", 1.0)]
     now = time.time_ns()
     data = MetricsData([resource_metrics([Point(one, now - 1) for one in sums], readings, Resource(said), now)])
-    exporter = OTLPMetricExporter(f"{stack.otlp_http}/v1/metrics")
+    exporter = OTLPMetricExporter(f"{stack.otlp_http}/v1/metrics", timeout=PATIENCE)
     assert exporter.export(data) is MetricExportResult.SUCCESS
     exporter.shutdown()
 

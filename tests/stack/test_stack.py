@@ -188,7 +188,7 @@ def test_jaegers_monitor_shows_tools_and_no_hooks_where_it_is_switched_on(stack:
     turn = Turn(service)
     spans = [turn.span("execute_tool Bash", 0xB0 + number, 0xA1) for number in range(5)]
     hook = turn.span("hook PreToolUse", 0xC1, scope="hookspan.hooks")
-    send(OTLPSpanExporter(f"{counting}/v1/traces"), [*spans, hook])
+    send(OTLPSpanExporter(f"{counting}/v1/traces", timeout=PATIENCE), [*spans, hook])
     calls = f'traces_span_metrics_calls_total{{service_name="{service}"}}'
 
     def counted() -> dict[str, float]:

@@ -80,19 +80,19 @@ class Visitor:
         context = self._context(site, options)
         page = context.new_page()
         self._watch(page, site)
-        _load(page, lambda: page.goto(f"{site.url}{path}"))
+        load(page, lambda: page.goto(f"{site.url}{path}"))
         self.loaded(page)
         return page
 
     @staticmethod
     def reload(page: Page) -> None:
         """As a person does."""
-        _load(page, page.reload)
+        load(page, page.reload)
 
     @classmethod
     def go(cls, page: Page, url: str) -> None:
         """To another address, as by the address bar, with what belongs to it."""
-        _load(page, lambda: page.goto(url))
+        load(page, lambda: page.goto(url))
         cls.loaded(page)
 
     def stranger(self, site: Served) -> Page:
@@ -183,7 +183,7 @@ window.text = root => {
 """
 
 
-def _load(page: Page, load: Callable[[], object]) -> None:
+def load(page: Page, begin: Callable[[], object]) -> None:
     """Once more where the network changed meanwhile: chromium gives up files without which there is no page."""
     changed: list[str] = []
 
@@ -194,7 +194,7 @@ def _load(page: Page, load: Callable[[], object]) -> None:
     page.on("requestfailed", failed)
     while True:
         try:
-            load()
+            begin()
         except Error as error:
             if CHANGED not in error.message:
                 raise
@@ -202,7 +202,7 @@ def _load(page: Page, load: Callable[[], object]) -> None:
         if not changed:
             break
         changed.clear()
-        load = page.reload
+        begin = page.reload
     page.remove_listener("requestfailed", failed)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from hookspan.web.auth import Auth
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 from tests.web.site import Play, Site
 
 PATHS = ("/", "/sessions/x", "/index.html", "/api/v1/summary", "/api/v1/openapi.json", "/api/v1/stream", "/nothing")
@@ -28,7 +28,7 @@ def test_nothing_but_health_is_told_without_a_login(shared: Site) -> None:
     assert client.get("/api/v1/summary").headers["content-type"] == "application/problem+json"
     assert client.get("/").headers["content-type"].startswith("text/html")
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ok"}
+    until(lambda: client.get("/readyz").json() == {"status": "ok"}, "the store is not there")
     assert client.post("/api/v1/logout").status_code == 401
     for token in ("x", shared.token + "x", shared.token[:-1], "é"):
         authorization = f"Bearer {token}".encode()

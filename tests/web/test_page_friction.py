@@ -60,7 +60,7 @@ def test_what_happens_while_an_answer_is_on_its_way_is_asked_for(site: Site, vis
     page = visitor.visit(site, "/friction")
     page.get_by_text("1 dialog in the last 7 days").wait_for()
     held: list[tuple[Route, APIResponse]] = []
-    page.route("**/api/v1/friction?*", lambda route: held.append((route, route.fetch())), times=1)
+    page.route("**/api/v1/friction?*", lambda route: held.append((route, route.fetch(timeout=PATIENCE))), times=1)
     ask(site, play, "git status", 5, times=1)
     until(lambda: held or page.wait_for_timeout(10), "the question")
     ask(site, play, "git status", 5, times=1)
@@ -137,7 +137,7 @@ def test_on_paper_its_bars_are_printed_in_the_colours_of_paper(site: Site, visit
     play = Play()
     site.append(play.start(), play.submit(), *play.tool("ls"), play.stop())
     page = visitor.visit(site, f"/sessions/{play.session}", dark=True)
-    assert page.locator("session-view .split i").count() > 0
+    expect(page.locator("session-view .split i")).not_to_have_count(0)
     background = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(background)
     page.emulate_media(media="print")

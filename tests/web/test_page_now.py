@@ -169,6 +169,7 @@ def test_the_headline_says_what_the_rows_say(site: Site, visitor: Visitor) -> No
     site.append(play.start(), play.submit("fix the cart"))
     page = visitor.visit(site)
     page.get_by_role("heading", name="1 session is working").wait_for()
+    page.wait_for_function("() => !!customElements.get('page-banner')")  # is loaded behind what gives the tab its title
     page.evaluate(
         """() => {
           window.seen = [];

@@ -107,7 +107,7 @@ def test_what_is_typed_before_it_is_loaded_is_not_lost(site: Site, visitor: Visi
         pattern = f"**/{module}.js*"
         page.route(pattern, lambda route, _: held.append(route))
         for _ in range(3):  # chromium forgets what it was about to load when a network interface comes
-            page.reload()
+            visitor.reload(page)
             expect(page.get_by_role("main")).to_be_visible()
             page.evaluate(CLIPBOARD)
             for key in keys:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.agent.machine import event
 from tests.waiting import until
-from tests.web.browser import CLIPBOARD, Visitor, copied, focused, release, tab_to
+from tests.web.browser import CLIPBOARD, Visitor, copied, focused, load, release, tab_to
 from tests.web.player import Player, event_is
 from tests.web.site import Play, Site
 
@@ -344,7 +344,7 @@ def test_what_is_told_before_the_page_listens_is_on_it(make_site: Callable[..., 
     for question in ("**/api/v1/summary", "**/api/v1/sessions?limit=50"):
         page.route(question, lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given
     with page.expect_response("**/spans?*") as answered:
-        page.goto(f"{site.url}/sessions/{play.session}", wait_until="commit")
+        load(page, lambda: page.goto(f"{site.url}/sessions/{play.session}", wait_until="commit"))
     assert "make before" in answered.value.text()
     site.append(*play.tool("make meanwhile"))
     written(site, play.session, "make meanwhile")

@@ -46,6 +46,9 @@ def test_any_number_of_tabs_has_one_stream_and_misses_nothing(site: Site, visito
         expect(page.get_by_role("listitem").filter(has_text="2 turns")).to_be_visible()
     until(lambda: connections(site) == 1, "they do not share one")
     late = visitor.visit(site)
+    late.wait_for_function(
+        "async last => (await part('lib/store.js')).store.live.position > last", arg=site.records()[-1]
+    )
     late.evaluate(LISTEN)
     known = site.records()[-1]
     site.append(play.stop())

@@ -69,7 +69,7 @@ def codex_model() -> Iterator[Model]:
 
 
 def wait_for(path: Path) -> dict[str, Any]:
-    """A command that ends once there is such a file."""
+    """A command that ends once there is such a file, or after the half minute that Codex gives it."""
     return shell(f"until test -e {path}; do sleep 0.05; done", yield_time_ms=60_000)
 
 
@@ -85,7 +85,7 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
     with model.Model("two agents") as anthropic, Both(anthropic.url, settings=PAGE) as home:
         cart, edited, end = home.project / "cart.py", home.root / "edited", home.root / "end"
         taxed = patch(f"*** Update File: cart.py\n@@\n-{ROUNDED}\n+{TAXED}")
-        url = codex_model.add("both", {"main": [wait_for(edited), taxed, wait_for(end), DONE]})
+        url = codex_model.add("both", {"main": [*[wait_for(edited)] * 4, taxed, *[wait_for(end)] * 4, DONE]})
         codex = CodexBeside(home.home, url)
         codex.project = home.project
         home.start(codex)

@@ -144,6 +144,7 @@ def test_the_zoom_is_in_the_address_and_of_one_turn(played: tuple[Site, dict[str
     page.locator("span-waterfall .t-tool").dblclick()
     expect(page).to_have_url(re.compile(r"zoom=\d+-\d+"))
     address, bar = page.url, page.locator("span-waterfall .t-tool .bar")
+    expect(page.locator("span-details")).to_be_visible()  # beside it
     drawn(page)
     before = edges(bar)
     visitor.go(page, f"{site.url}/")
