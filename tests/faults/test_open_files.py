@@ -123,7 +123,9 @@ def readers_answer(at: Stand) -> None:
     token = at.machine.paths.token.read_text().strip()
     shown = httpx2.get(f"{page}/api/v1/events", headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE)
     assert shown.status_code == 200, shown.text
-    assert at.written[-1] in {item["session"] for item in shown.json()["items"]}
+    newest = [item["session"] for item in shown.json()["items"]]
+    assert at.written[-1] in newest
+    assert newest == list(at.rows())[: len(newest)], "a line that found the journal locked may be behind the last"
 
 
 def struck(at: Stand, name: str, damage: Damage) -> None:

@@ -71,7 +71,17 @@ def service() -> str:
 
 @pytest.fixture
 def developers(fleet: Fleet, service: str) -> Iterator[list[Developer]]:
-    made = [Developer(fleet, service) for _ in range(3)]
+    yield from sending(fleet, service)
+
+
+@pytest.fixture
+def patient(fleet: Fleet, service: str) -> Iterator[list[Developer]]:
+    """Developers who send nothing again."""
+    yield from sending(fleet, service, timeout=PATIENCE)
+
+
+def sending(fleet: Fleet, service: str, **options: float) -> Iterator[list[Developer]]:
+    made = [Developer(fleet, service, **options) for _ in range(3)]
     yield made
     for developer in made:
         developer.close()
@@ -91,15 +101,16 @@ def test_only_who_has_a_token_may_send(fleet: Fleet):
     assert answers == [401, 401, 200]
 
 
-def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_trace(fleet: Fleet, service: str):
+def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_trace(
+    fleet: Fleet, service: str, patient: list[Developer]
+):
     # What is sent again is counted again, and so is a partition that changes hands in between.
-    developers = [Developer(fleet, service, timeout=PATIENCE) for _ in range(3)]
     fleet.wait(lambda: [fleet.partitions_of(one) for one in fleet.ingesters] == [PARTITIONS * 1.5] * 2)
-    for developer in developers:
+    for developer in patient:
         for number in range(20):
             developer.send(developer.trace(url=f"https://user:hunter2@host/{number}"))
-    all_arrive(fleet, developers)
-    spans = fleet.trace(developers[0].traces[0])
+    all_arrive(fleet, patient)
+    spans = fleet.trace(patient[0].traces[0])
     assert "hunter2" not in str(spans[0].attributes)
 
     calls = f'traces_span_metrics_calls_total{{service_name="{service}"}}'
@@ -107,8 +118,6 @@ def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_
     counted = {sample.labels["collector_instance_id"] for sample in fleet.query(calls)}
     assert counted == {ingester.name for ingester in fleet.ingesters}
     assert {sample.labels["host_name"] for sample in fleet.query(calls)} == {"laptop"}
-    for developer in developers:
-        developer.close()
 
 
 def test_a_token_says_whose_data_it_is_whatever_the_sender_says(fleet: Fleet, service: str):
