@@ -26,6 +26,7 @@ export class SessionsFilter extends BaseComponent {
 			}
 			details[open] {
 				flex-basis: 100%;
+				order: 1;
 				text-align: right;
 			}
 			details > :last-child {
