@@ -71,6 +71,24 @@ class Told:
             at, "PostToolUse", tool="Agent", tool_use_id=call, duration_ms=0.0, background=True, child_agent=agent
         )
 
+    def review(self, at: float, call: str, prompt: str = "p") -> None:
+        """A workflow."""
+        whole = {"prompt": prompt, "tool": "Workflow", "tool_use_id": call}
+        self.event(at, "PreToolUse", **whole)
+        self.event(at, "PostToolUse", **whole, duration_ms=0.0, workflow=f"run {call}")
+
+    def works(self, at: float, agent: str, seconds: float) -> None:
+        """A workflow's subagent, which does nothing else than a call of Bash."""
+        kind = {"agent_type": "workflow-subagent"}
+        self.event(at, "SubagentStart", agent, **kind)
+        self.event(at, "PreToolUse", agent, tool="Bash", tool_use_id=f"of {agent}", **kind)
+        self.ran(at + seconds, f"of {agent}", seconds, agent)
+        self.event(at + seconds, "SubagentStop", agent, **kind)
+
+    def notified(self, at: float, call: str, prompt: str) -> None:
+        """What a call began in the background is over, which is a prompt of its own or comes into a turn."""
+        self.event(at, "UserPromptSubmit", prompt=prompt, machine_prompt=True, task_call=call)
+
     def read(self, at: float) -> None:
         """All transcripts are read up to then."""
         moment = START + round(at * SECOND)
@@ -147,6 +165,46 @@ def test_a_client_that_died_while_it_was_watched(told):
     assert told.span("execute_tool Bash").attributes[sc.WAITED] == 2
     assert told.span("session").attributes[sc.END_REASON] == EndReason.CLIENT_GONE
     assert told.seconds() == {"wait": 2, "tool": 21, "other": 1}
+
+
+@pytest.mark.parametrize("notice", ["own", "q", ""], ids=["a turn of its own", "within a turn", "never told"])
+@pytest.mark.parametrize("looks", [(), (8,), (8, 15), (15,)])
+def test_the_time_of_a_turn_counts_once_however_often_somebody_looks_at_its_workflow(told, looks, notice):
+    """Between two of its subagents none is at work."""
+    told.begin()
+    told.review(1, "w")
+    told.event(2, "Stop")
+    told.works(2, "a", 4)
+    told.event(7, "UserPromptSubmit", prompt="q")
+    if 8 in looks:
+        told.read(8)
+    told.works(9, "b", 5)
+    if 15 in looks:
+        told.read(15)
+    if notice:
+        told.notified(16, "w", notice)
+        told.read(17)
+    else:
+        told.event(16, "SessionEnd")
+        told.read(17)
+    assert [one.value for one in told.increments if (sc.TIME_KIND, "tool") in one.attributes] == [9]
+
+
+def test_a_workflow_whose_end_is_told_within_a_turn_is_over(told):
+    """The next one has the subagents that come."""
+    told.begin()
+    told.review(1, "w")
+    told.event(2, "Stop")
+    told.works(2, "a", 1)
+    told.event(4, "UserPromptSubmit", prompt="q")
+    told.notified(5, "w", "q")
+    told.review(6, "x", "q")
+    told.works(7, "b", 1)
+    told.event(9, "SessionEnd")
+    told.read(10)
+    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "Workflow" in span.name}
+    agents = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+    assert {span.attributes[sc.AGENT_ID]: calls.get(span.parent_id) for span in agents} == {"a": "w", "b": "x"}
 
 
 def test_what_background_subagents_do_is_in_the_time_of_the_turn_that_started_them(told):

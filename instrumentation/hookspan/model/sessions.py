@@ -236,6 +236,8 @@ def end(step: Step, at: int, reason: EndReason) -> None:
     session.clients = {}
     watchdog.over(session, at)
     collisions.left(step)
+    for run in session.workflows.values():
+        run.over = True
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
@@ -320,6 +322,7 @@ def finish(step: Step) -> None:
             agents.write_end(step, agent)
         else:
             agents.write(step, agent, at, outcome, reason)
+    turns.count_time(step)
     for call in {call.agent_id for call in session.calls.values()}:
         tools.close_open(step, "", at, outcome, agent_id=call)
     session.waits.clear()

@@ -72,6 +72,8 @@ def submitted(step: Step, event: Reduced) -> None:
     session.tally.prompts += 1
     session.messages += 1
     watchdog.prompted(session, event.prompt, event.at)
+    if event.task_call:  # also in the middle of another turn
+        _task_is_over(step, event.task_call)
     if not event.prompt:
         return
     turn = session.turns.get(event.prompt)
@@ -96,10 +98,13 @@ def submitted(step: Step, event: Reduced) -> None:
     started_by = session.tasks.get(event.task_call) or session.tasks.get(event.task)
     if event.machine_prompt and started_by:
         turn.links.append(_link(started_by, Link.STARTED_BY))
-    if event.machine_prompt and event.task_call:
-        for run in session.workflows.values():
-            run.over = run.over or run.call == event.task_call
     _follow_traceparent(step, turn, event)
+
+
+def _task_is_over(step: Step, call: str) -> None:
+    for run in step.session.workflows.values():
+        run.over = run.over or run.call == call
+    count_time(step)
 
 
 def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
@@ -379,9 +384,13 @@ def _end_so_far(turn: Turn | GoingOn) -> int:
 
 
 def count_time(step: Step) -> None:
-    """Counts the time of finished turns none of whose subagents is at work any more."""
+    """Counts the time of finished turns none of whose subagents is at work any more.
+
+    Between two of a workflow's none is, and when that is noticed depends on who looks: its whole run counts.
+    """
     session = step.session
     at_work = {agent.place.prompt for agent in session.agents.values()}
+    at_work |= {run.prompt for run in session.workflows.values() if not run.over}
     for prompt in session.going_on.keys() - at_work:
         turn = session.going_on.pop(prompt)
         place = session.done.get(prompt) or places.of_session(session)
