@@ -161,6 +161,13 @@ def in_files(paths: Paths, text: str) -> list[str]:
     return found
 
 
+def is_sent(machine: Machine) -> bool:
+    told = machine.json("flush")
+    assert told["exported"], told
+    assert not told["unwritten"], told
+    return True
+
+
 @pytest.mark.parametrize("export", ["false", '"labels"', '"conversation"'])
 def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, export):
     url, received = inbox
@@ -178,7 +185,7 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
         until(lambda: all(told in b"".join(received) for told in (b"waits for you", b"a turn failed")))  # maybe in one
         until(lambda: Reader(machine.paths).counts().events == events)
         until(lambda: all(row.ended for row in Reader(machine.paths).sessions() if row.last < time.time_ns() - 10**12))
-        until(lambda: (told := machine.json("flush"))["exported"] and not told["unwritten"], "all of it is sent")
+        until(lambda: is_sent(machine), "all of it is sent")
         sink.wait(lambda: any(point.name == "hookspan.tool.calls" for point in sink.points))
         said = [machine.cli(*words) for words in (("status",), ("status", "--json"), ("doctor",), ("doctor", "--json"))]
         reports = "".join(one.stdout + one.stderr for one in said)
