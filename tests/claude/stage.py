@@ -209,7 +209,7 @@ class Stage:
             },
             "subagents": {
                 tool_id: {
-                    "agent_type": tools[tool_id][0].input.get("subagent_type", "workflow-subagent"),
+                    "agent_type": _kind(tools[tool_id][0]),
                     "in_agent_of": agent_of.get(tools[tool_id][1]),
                     **({"agents": agents} if tools[tool_id][0].name == "Workflow" else {}),
                     **({"teammate": name} if (name := tools[tool_id][0].input.get("name")) else {}),
@@ -238,7 +238,12 @@ class Stage:
 
 
 def _starts(tool: Tool, marker: str) -> bool:
-    """Whether this call starts the agent that talks under this marker."""
-    return marker in {"Agent": tool.input.get("prompt", ""), "Workflow": tool.input.get("script", "")}.get(
-        tool.name, ""
-    )
+    """Whether this call starts the agent that talks under this marker, or has it go on under that."""
+    field = {"Agent": "prompt", "Workflow": "script", "SendMessage": "message"}.get(tool.name, "")
+    return marker in tool.input.get(field, "")
+
+
+def _kind(tool: Tool) -> str:
+    """What kind of agent a call starts."""
+    other = "workflow-subagent" if tool.name == "Workflow" else "general-purpose"
+    return tool.input.get("subagent_type", other)

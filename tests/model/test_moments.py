@@ -190,6 +190,50 @@ def test_the_time_of_a_turn_counts_once_however_often_somebody_looks_at_its_work
     assert [one.value for one in told.increments if (sc.TIME_KIND, "tool") in one.attributes] == [9]
 
 
+@pytest.mark.parametrize("read", [19, 21.5], ids=["read soon", "read as it begins again"])
+@pytest.mark.parametrize(
+    ("end", "same"),
+    [
+        pytest.param(end, same, id=f"told {when}, beside {other}")
+        for end, when in ((1, "before it starts"), (3, "while it works"), (5, "when it has stopped"), (None, "never"))
+        for same, other in ((False, "another tool's"), (True, "one of its tool"))
+        if end or not same
+    ],
+)
+def test_a_subagent_stands_below_the_call_that_gave_it_something_to_do(told, end, same, read):
+    """Whenever the end of that call is heard, and though another one is open beside it."""
+    told.begin()
+    events: list[tuple[float, str, str, dict[str, object]]] = []
+    for at, call, tool, other in ((10, "a", "Agent", "SendMessage"), (20, "m", "SendMessage", "Agent")):
+        of, beside = {"tool": tool, "tool_use_id": call}, {"tool": tool if same else other, "tool_use_id": f"by {call}"}
+        events += [(at, "PreToolUse", "", of), (at, "PreToolUse", "", beside), (at + 6, "PostToolUse", "", beside)]
+        events += [(at + 2, "SubagentStart", "x", {}), (at + 4, "SubagentStop", "x", {})]
+        if ended := end or (3 if call == "a" else 0):
+            events.append((at + ended, "PostToolUse", "", {**of, "child_agent": "x", "background": ended < 4}))
+    events.sort(key=lambda one: one[0])
+    for (at, event, agent, fields), before in zip(events, [0, *(one[0] for one in events)], strict=False):
+        if before < read < at:
+            told.read(read)
+        told.event(at, event, agent, **fields)
+    told.event(30, "SessionEnd")
+    told.read(31)
+    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "execute" in span.name}
+    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+    assert [calls.get(span.parent_id) for span in runs] == ["a", "m"]
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["hooked once", "hooked twice"])
+def test_two_quick_runs_of_a_subagent_are_two_though_their_hooks_say_the_same(told, twice):
+    told.begin()
+    for at, read in ((1, 1.7), (2, 4)):
+        for after, event in ((0, "SubagentStart"), (0.5, "SubagentStop")):
+            for again in range(1 + twice):
+                told.event(at + after + again / 1000, event, "x", digest=event)
+        told.read(read)
+    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes]
+    assert [((span.start - START) / SECOND, (span.end - START) / SECOND) for span in runs] == [(1, 1.5), (2, 2.5)]
+
+
 def test_a_workflow_whose_end_is_told_within_a_turn_is_over(told):
     """The next one has the subagents that come."""
     told.begin()

@@ -16,6 +16,7 @@ CLIENTS: Final[dict[str, Client]] = {client.name: client for client in (CLAUDE_C
 EVENTS: Final[dict[str, HookEvent]] = {event.name: event for client in CLIENTS.values() for event in client.events}
 """By name; what several clients have means the same."""
 STARTS_AGENTS: Final = frozenset[str]().union(*(client.starts_agents for client in CLIENTS.values()))
+RESUMES_AGENTS: Final = frozenset[str]().union(*(client.resumes_agents for client in CLIENTS.values()))
 AWAITS_AGENTS: Final = frozenset[str]().union(*(client.awaits_agents for client in CLIENTS.values()))
 SHELLS: Final = frozenset[str]().union(*(client.shells for client in CLIENTS.values()))
 WRITERS: Final = SHELLS.union(*(client.editors for client in CLIENTS.values()))

@@ -40,8 +40,8 @@ class Client(NamedTuple):
     """A coding agent whose hooks hookspan records; `name` is the value of `gen_ai.agent.name`, `title` for people.
 
     `resume`: the command that takes a `{session}` up again. `starts_agents`: tools that start a subagent.
-    `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
-    has. `pid_variable`: the variable in which a hook finds the client's pid; empty where its parent alone tells.
+    `resumes_agents`: those that give one which has stopped more to do. `awaits_agents`: those whose time is that of
+    subagents, which they wait for. `kept`: the fields that every event has. `pid_variable`: the variable in which a hook finds the client's pid; empty where its parent alone tells.
     `call_variable`: the same for a command that it runs and the id of its tool call; empty for none.
     `without_span`: tools of whose calls no hook tells. `shells`: those that run commands. `editors`: others that write
     files.
@@ -59,6 +59,7 @@ class Client(NamedTuple):
     pid_variable: str = ""
     call_variable: str = ""
     without_span: frozenset[str] = frozenset()
+    resumes_agents: frozenset[str] = frozenset()
 
     @property
     def registered(self) -> tuple[str, ...]:

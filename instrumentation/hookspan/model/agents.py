@@ -1,8 +1,9 @@
 """Subagents: their start, the call that started them, their stop and their span.
 
-A SubagentStart names no call. It is bound to the only Agent call that can be meant, or by what comes later: the
-call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`. One of a workflow is bound to the
-Workflow call that began its run: the only run that goes on, or the one that its transcript's folder is called after.
+A SubagentStart names no call. It is bound by the PostToolUse of the call (`agentId` in its response), which may come
+before or after it, to the only open Agent call that can be meant, or by the subagent's `.meta.json`. One of a workflow
+is bound to the Workflow call that began its run: the only run that goes on, or the one that its transcript's folder is
+called after. A subagent that has stopped and starts again, after a message, has another run below the SendMessage call.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.clients import STARTS_AGENTS
+from hookspan.catalogue.clients import RESUMES_AGENTS, STARTS_AGENTS
 from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, watchdog
 from .rows import Attributes
-from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
+from .state import KEPT_PLACES, Agent, Given, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import Step
 from .turns import count_time, measure_agent, tally_attributes
 
@@ -35,17 +36,37 @@ def start(step: Step, event: Reduced) -> None:
     introduce(step, agent)
     if agent.stop and event.at > agent.stop:
         agent.stop = 0  # it was sent another message, so it continues
+    given = step.session.given.pop(agent.id, None)
     if agent.bound:
         return
-    if agent.type == WORKFLOW_AGENT:
+    if given:
+        bind(step, agent, given.call, given.prompt, given.agent_id)
+    elif agent.type == WORKFLOW_AGENT:
         if run := _only_run(step.session, agent.type):
             bind(step, agent, run.call, run.prompt, run.agent_id)
     else:
-        candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
+        candidates = _may_have_started(step.session, agent)
         if len(candidates) == 1:
             bind(step, agent, candidates[0].id, candidates[0].prompt, candidates[0].agent_id)
         elif candidates:
             agent.place = places.of_work(step.session, candidates[0].agent_id, candidates[0].prompt)
+
+
+def is_resumption(session: SessionState, event: Reduced) -> bool:
+    """Whether an event is the start of a subagent that has stopped for good, so that it begins another run."""
+    agent = session.agents.get(event.agent_id) if event.event == "SubagentStart" else None
+    return agent is not None and 0 < agent.stop < event.at and is_over(session, agent)
+
+
+def is_of_later_run(session: SessionState, event: Reduced, before: int) -> bool:
+    """Whether the start or stop of a subagent is of a later run than the equal one of `before`."""
+    agent = session.agents.get(event.agent_id)
+    if event.event == "SubagentStart":
+        if agent:
+            return before < agent.stop < event.at
+        written = event.agent_id in session.agents_done  # it had stopped by what was read then
+        return written and before < session.read <= event.at
+    return agent is not None and before < agent.start < event.at
 
 
 def _open(step: Step, event: Reduced) -> Agent:
@@ -81,9 +102,14 @@ def _only_run(session: SessionState, agent_type: str) -> WorkflowRun | None:
     return going_on[0] if agent_type == WORKFLOW_AGENT and len(going_on) == 1 else None
 
 
-def _may_have_started(step: Step, call: ToolCall) -> bool:
-    taken = {agent.tool_use_id for agent in step.session.agents.values()}
-    return call.tool in STARTS_AGENTS and call.id not in taken
+def _may_have_started(session: SessionState, agent: Agent) -> list[ToolCall]:
+    tools = RESUMES_AGENTS if _ran_before(session, agent) else STARTS_AGENTS
+    taken = {other.tool_use_id for other in session.agents.values()}
+    return [call for call in session.calls.values() if call.tool in tools and call.id not in taken]
+
+
+def _ran_before(session: SessionState, agent: Agent) -> bool:
+    return session.agent_runs.get(agent.id, 0) > 1
 
 
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
@@ -97,10 +123,14 @@ def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_i
 
 
 def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
-    """PostToolUse of an Agent call says which subagent is its own."""
-    agent = step.session.agents.get(agent_id)
-    if agent:
+    """PostToolUse of a call says which subagent it started or gave more to do, which that one may begin later."""
+    session = step.session
+    agent = session.agents.get(agent_id)
+    if agent and not 0 < agent.stop <= call.at:
         bind(step, agent, call.id, call.prompt, call.agent_id)
+    elif agent_id not in session.agent_runs or call.tool not in STARTS_AGENTS:
+        session.given[agent_id] = Given(call.id, call.prompt, call.agent_id)
+        bound(session.given, KEPT_PLACES)
 
 
 def introduce(step: Step, agent: Agent) -> None:
@@ -152,7 +182,7 @@ def learn(step: Step, fact: AgentMeta) -> None:
     if fact.teammate and not agent.teammate:
         agent.teammate, agent.team, agent.type = fact.teammate, fact.team, fact.agent_type
     agent.parent_agent_id = fact.parent_agent_id or agent.parent_agent_id
-    if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id:
+    if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id and not _ran_before(step.session, agent):
         call = step.session.calls.get(fact.tool_use_id)
         prompt = call.prompt if call else agent.place.prompt
         bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))

@@ -45,6 +45,7 @@ from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, Stat
 from .step import NANO, Step, project_of
 
 _TASKS: Final = frozenset({"TaskCreated", "TaskCompleted"})
+_SUBAGENT_EVENTS: Final = frozenset({"SubagentStart", "SubagentStop"})
 _OTHER_EVENT: Final = "other"
 _SESSION_EVENTS: Final = frozenset(event.name for event in EVENTS.values() if event.of_session)
 
@@ -124,7 +125,8 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
     """Whether the same event came before: hooked twice (by settings and a plugin), or taken in twice after a crash.
 
     The client gives every hook of an event the very same bytes. A tool's event happens once; of others, equal ones
-    are the same only within 2 s, and two equal dialogs of two moments are two when two equal calls are pending.
+    are the same only within 2 s, and not if they are of two runs of a subagent. Two equal dialogs of two moments are
+    two when two equal calls are pending.
     """
     if not event.digest:
         return False
@@ -137,6 +139,8 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
         return False
     if event.event == "PermissionRequest":
         return event.at == before or dialogs.pending_equal(step, event) < 1
+    if event.event in _SUBAGENT_EVENTS and agents.is_of_later_run(session, event, before):
+        return False
     return bool(event.tool_use_id) or abs(event.at - before) <= tools.REORDER
 
 

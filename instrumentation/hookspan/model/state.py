@@ -219,6 +219,14 @@ class Teammate(msgspec.Struct, frozen=True, kw_only=True):
     parent_agent_id: str = ""
 
 
+class Given(msgspec.Struct, frozen=True, array_like=True):
+    """The call that gave a subagent something to do, its prompt and whose it was."""
+
+    call: str
+    prompt: str
+    agent_id: str
+
+
 class WorkflowRun(msgspec.Struct, kw_only=True):
     """A run of a workflow, its name, and the call that started it. `over`: its end was told."""
 
@@ -407,6 +415,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         ran: Places of calls that are closed.
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
+        given: What subagents are to do and have not begun, by their ids.
         going_on: Finished turns whose subagents still work, by prompt id.
         teammates: Members of its agent team, by name.
         answers: When answers to their messages began, by what stands for their prompt id; the newest last.
@@ -502,6 +511,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     agents_done: dict[str, Place] = {}
     going_on: dict[str, GoingOn] = {}
     agent_runs: dict[str, int] = {}
+    given: dict[str, Given] = {}
     workflows: dict[str, WorkflowRun] = {}
     teammates: dict[str, Teammate] = {}
     answers: dict[str, int] = {}

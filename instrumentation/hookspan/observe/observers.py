@@ -10,6 +10,7 @@ import msgspec
 from hookspan import wire
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
+from hookspan.model.agents import is_resumption
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import SessionState, State
 from hookspan.model.teams import may_be_answer
@@ -113,7 +114,8 @@ class Observers:
         """
         goes_on = event.prompt if event.event in _GO_ON and not event.agent_id else ""
         judged = timers.step(event.at, [session], self._idle, goes_on=goes_on)
-        if judged or (not session.written and is_new_run(session, event, session.pid)):
+        begins = (not session.written and is_new_run(session, event, session.pid)) or is_resumption(session, event)
+        if judged or begins:
             return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
         if is_unexplained(session, event.at) or (event.event != "UserPromptSubmit" and may_be_answer(session, event)):
             return [*self._on_their_way(session), *self._transcripts.facts_up_to(session, event.at)]

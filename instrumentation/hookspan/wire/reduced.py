@@ -140,7 +140,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True, gc=False):
         rewrites: A folder in whose work tree a shell command rewrites files, as git does; empty for none.
         reads: Keyed digest of the path of a file that was read; empty for none.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
-        child_agent: Id of the subagent that an Agent call started.
+        child_agent: Id of the subagent that a call started, or gave more to do.
         child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
         teammate: Name in an agent team: of a subagent that a call started, or whom an event is about.
         team: That team's name.

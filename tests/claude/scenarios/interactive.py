@@ -9,7 +9,7 @@ import time
 
 from tests.claude.drivers import POLL, InteractiveSession
 from tests.claude.model import Tool, says
-from tests.claude.scenarios.printed import LONG_JOB, PROMPT, WORKFLOW, agent, bash
+from tests.claude.scenarios.printed import LONG_JOB, PROMPT, WORKFLOW, agent, bash, message
 from tests.claude.scenarios.registry import scenario
 from tests.claude.stage import Session, Stage, Story, Turn
 from tests.waiting import until
@@ -395,6 +395,31 @@ def background_agent(stage: Stage) -> Story:
     return Story([Turn(PROMPT), Turn("and the tax"), Turn("<task-notification>", made_by="notification")], [LEFT])
 
 
+@scenario(since="2.1.332")
+def resumed_agent(stage: Stage) -> Story:
+    """A background agent that stops, is sent a message in the same turn, and goes on after the turn's end."""
+    stage.model.play({
+        PROMPT: [
+            says(agent("review the cart", name="anna")),
+            says(bash(awaits("reviewed"))),
+            says(message("anna", "look at the tax")),
+            says("It is being reviewed."),
+        ],
+        "review the cart": [says(bash("echo reviewed")), says("Reviewed.")],
+        "look at the tax": [says(bash(awaits("asked"))), says("Taxed.")],
+    })  # fmt: skip
+    session = stage.interactive("--allowedTools", "Bash Agent SendMessage")
+    session.submit(PROMPT)
+    stage.heard("SubagentStop")
+    time.sleep(1)
+    (stage.home.project / "reviewed").touch()
+    stage.heard("Stop")
+    (stage.home.project / "asked").touch()
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")], [LEFT])
+
+
 @scenario()
 def workflow(stage: Stage) -> Story:
     """A workflow whose agents work on, and one that starts, after the user's next prompt."""
@@ -474,10 +499,10 @@ def agent_team(stage: Stage) -> Story:
     task = Tool("TaskCreate", {"subject": "Mend the total", "description": "It is off by one"})
     done = Tool("TaskUpdate", {"taskId": "1", "status": "completed"})
     rests, again = threading.Event(), threading.Event()
-    message = Tool("SendMessage", {"to": "team-lead", "summary": "done", "message": "All well in the cart"})
+    told = Tool("SendMessage", {"to": "team-lead", "summary": "done", "message": "All well in the cart"})
     stage.model.play({
         PROMPT: [says(mate, task), says(done), says("She works."), says(bash("echo thanks")), says("Thanks.")],
-        "review the cart": [says(bash("echo reviewed")), says(message, gate=rests), says("Reviewed.", gate=again)],
+        "review the cart": [says(bash("echo reviewed")), says(told, gate=rests), says("Reviewed.", gate=again)],
     })  # fmt: skip
     session = stage.interactive(*BASH)
     session.submit(PROMPT)

@@ -31,6 +31,11 @@ def agent(prompt: str, outcome: str = "success", kind: str = "general-purpose", 
     return Tool("Agent", {"description": "Look closer", "prompt": prompt, "subagent_type": kind, **arguments}, outcome)
 
 
+def message(to: str, text: str) -> Tool:
+    """A message to an agent that has stopped; it is the marker of what that goes on with."""
+    return Tool("SendMessage", {"to": to, "summary": "More to do", "message": text})
+
+
 @scenario()
 def print_tools_agent(stage: Stage) -> Story:
     """Two parallel tools, a failing one and a background agent whose end comes back as a prompt."""
@@ -59,6 +64,23 @@ def print_foreground_agent(stage: Stage) -> Story:
         "review the cart": [says(bash("echo reviewed")), says("Reviewed.")],
     })  # fmt: skip
     stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario(env={"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}, since="2.1.332")
+def print_resumed_agent(stage: Stage) -> Story:
+    """An agent that its turn waits for, and waits for once more after a message."""
+    stage.model.play({
+        PROMPT: [
+            says(agent("review the cart", name="anna")),
+            says(bash("for i in 1 2 3 4; do sleep 0.5; done")),
+            says(message("anna", "look at the tax")),
+            says("Fixed."),
+        ],
+        "review the cart": [says(bash("echo reviewed")), says("Reviewed.")],
+        "look at the tax": [says(bash("echo taxed")), says("Taxed.")],
+    })  # fmt: skip
+    stage.run(PROMPT, "--allowedTools", "Bash Agent SendMessage")
     return Story([Turn(PROMPT)])
 
 

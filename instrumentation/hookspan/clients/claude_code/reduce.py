@@ -74,6 +74,7 @@ _SHA: Final = re.compile(r"[0-9a-f]{4,64}")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
 WORKFLOW_TOOL: Final = "Workflow"
+MESSAGE_TOOL: Final = "SendMessage"
 
 
 class _Input(msgspec.Struct):
@@ -204,6 +205,10 @@ _DURATIONS: Final = frozenset({"durationMs", "durationSeconds", "totalDurationMs
 def _reduce_response(event: Reduced, response: dict[str, Any], key: bytes) -> None:
     get = response.get
     event.child_agent = as_name(get("agentId"))
+    if event.tool == MESSAGE_TOOL:  # with its answer in hand it has waited for the subagent
+        answered = "inlineHandback" in response
+        event.child_agent = as_name(as_object(get("pin")).get("id") if answered else get("resumedAgentId"))
+        event.background = bool(event.child_agent) and not answered
     event.task = as_name(get("backgroundTaskId"))
     if event.tool == WORKFLOW_TOOL and WORKFLOW_RUN.fullmatch(run := as_name(get("runId"))):
         event.workflow, event.workflow_name = run, as_given_name(get("workflowName"))
