@@ -462,6 +462,24 @@ def background_job_s_lines_say_so(run: Evidence) -> Any:
     return [sorted(kinds), len(jobs) == 1, run.one("SessionEnd")["reason"]]
 
 
+@fact("55", "resumed_agent", [True, True])
+def message_resumes_an_agent(run: Evidence) -> Any:
+    """A SendMessage to a subagent that has stopped: `tool_response` has its id (resumedAgentId), and a second
+    SubagentStart comes for it."""
+    (told,) = [event for event in run.named("PostToolUse") if event["tool_name"] == "SendMessage"]
+    started = [event["agent_id"] for event in run.named("SubagentStart")]
+    return [told["tool_response"]["resumedAgentId"] == started[0], started == started[:1] * 2]
+
+
+@fact("55", "print_resumed_agent", [True, True])
+def message_that_waits_has_the_answer(run: Evidence) -> Any:
+    """A SendMessage that waits for the subagent has its answer in `tool_response` (inlineHandback), and its id under
+    pin."""
+    (told,) = [event for event in run.named("PostToolUse") if event["tool_name"] == "SendMessage"]
+    response = told["tool_response"]
+    return ["inlineHandback" in response, response["pin"]["id"] == run.named("SubagentStop")[0]["agent_id"]]
+
+
 @fact("47", "print_continue", [bool, int, True])
 def resume_tells_of_the_cache(run: Evidence) -> Any:
     """SessionStart of a resumed session: `prompt_cache_likely_expired`, `context_tokens`, `seconds_since_last_response`

@@ -87,6 +87,7 @@ class Stage:
         self.model = Model(name)
         self.home = Home(self.model.url, project=project, env=env)
         self._install = install
+        self._has_teams = "CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS" in (env or {})
         self._sessions: list[InteractiveSession] = []
 
     def __enter__(self) -> Self:
@@ -212,7 +213,8 @@ class Stage:
                     "agent_type": _kind(tools[tool_id][0]),
                     "in_agent_of": agent_of.get(tools[tool_id][1]),
                     **({"agents": agents} if tools[tool_id][0].name == "Workflow" else {}),
-                    **({"teammate": name} if (name := tools[tool_id][0].input.get("name")) else {}),
+                    **({"teammate": tools[tool_id][0].input["name"]} if self._has_teams else {}),
+                    **({"resumed": True} if tools[tool_id][0].name == "SendMessage" else {}),
                 }
                 for tool_id, agents in Counter(agent_of.values()).items()
             },

@@ -79,7 +79,8 @@ def test_each_turn_began_and_ended(session, expected):
 def test_each_agent_has_its_call(session, expected):
     metas = [json.loads(path.read_text()) for path in session.glob("projects/*/*/subagents/*.meta.json")]
     of_workflows = list(session.glob("projects/*/*/subagents/workflows/*/*.meta.json"))
-    alone = {tool_id: agent for tool_id, agent in expected["subagents"].items() if "agents" not in agent}
+    started = {tool_id: agent for tool_id, agent in expected["subagents"].items() if "resumed" not in agent}
+    alone = {tool_id: agent for tool_id, agent in started.items() if "agents" not in agent}
     called = {tool_id: agent for tool_id, agent in alone.items() if "teammate" not in agent}
     mates = [(agent["teammate"], agent["agent_type"]) for agent in alone.values() if "teammate" in agent]
     assert [(meta["name"], meta["spawnedAgentType"]) for meta in metas if "teamName" in meta] == mates

@@ -525,3 +525,12 @@ def test_fact_54_a_command_s_span_names_its_commit_and_its_pull_request(played):
 
 def operations(name):
     return [event["tool_response"].get("gitOperation", {}) for event in events(name, "PostToolUse")]
+
+
+def test_fact_55_a_run_after_a_message_is_a_span_below_that_call(played):
+    for name in ("resumed_agent", "print_resumed_agent"):
+        result = played(name)
+        (started,), (sent,) = result.named("execute_tool Agent"), result.named("execute_tool SendMessage")
+        runs = [span for span in result.named("invoke_agent") if sc.AGENT_ID in span.attributes]
+        assert [span.parent_id for span in runs] == [started.span_id, sent.span_id]
+        assert len({span.attributes[sc.AGENT_ID] for span in runs}) == 1

@@ -75,7 +75,7 @@ class Told:
         """A workflow."""
         whole = {"prompt": prompt, "tool": "Workflow", "tool_use_id": call}
         self.event(at, "PreToolUse", **whole)
-        self.event(at, "PostToolUse", **whole, duration_ms=0.0, workflow=f"run {call}")
+        self.event(at, "PostToolUse", **whole, duration_ms=0.0, workflow=f"run {call}", background=True)
 
     def works(self, at: float, agent: str, seconds: float) -> None:
         """A workflow's subagent, which does nothing else than a call of Bash."""
@@ -220,6 +220,38 @@ def test_a_subagent_stands_below_the_call_that_gave_it_something_to_do(told, end
     calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "execute" in span.name}
     runs = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
     assert [calls.get(span.parent_id) for span in runs] == ["a", "m"]
+
+
+@pytest.mark.parametrize("stops", [19, 25], ids=["before the message", "while the message waits for its approval"])
+def test_a_message_has_no_run_that_began_before_it(told, stops):
+    told.begin()
+    told.delegate(1, "a", "x")
+    told.event(20, "PreToolUse", tool="SendMessage", tool_use_id="m")
+    told.event(stops, "SubagentStop", "x")
+    told.event(50, "PostToolUse", tool="SendMessage", tool_use_id="m", child_agent="x", background=True)
+    told.read(50.5)
+    told.event(51, "SubagentStart", "x")
+    told.event(55, "SubagentStop", "x")
+    told.read(60)
+    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "execute" in span.name}
+    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+    assert [(calls.get(span.parent_id), (span.end - START) / SECOND) for span in runs] == [("a", stops), ("m", 55)]
+
+
+def test_a_message_to_a_run_that_nobody_heard_of_again_leaves_it_where_it_is(told):
+    """As in an imported history, which has both runs in one file."""
+    told.begin()
+    told.delegate(1, "a", "x")
+    told.event(20, "PreToolUse", tool="SendMessage", tool_use_id="m")
+    told.event(21, "PostToolUse", tool="SendMessage", tool_use_id="m", child_agent="x", background=True)
+    told.event(30, "SubagentStop", "x")
+    told.event(40, "SessionEnd")
+    told.read(41)
+    (call,) = [span for span in told.spans if span.name == "execute_tool Agent"]
+    (run,) = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+    assert run.parent_id == call.span_id
+    (session,) = told.state.sessions.values()
+    assert session.given == {}
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["hooked once", "hooked twice"])

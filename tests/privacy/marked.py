@@ -25,7 +25,7 @@ NAMES = frozenset(field.field for field in COPIED) | frozenset(
     tool_name tool_use_id level name agentId backgroundTaskId status type subtype uuid parentUuid logicalParentUuid
     sessionId promptId timestamp version requestId requestRef requestedModel effort querySource promptSource operation
     role stop_reason id toolDenialKind runId decision rowSource toolUseId agentType parentAgentId project_dir
-    spawnedAgentType teamName request_id response_id kind
+    spawnedAgentType resumedAgentId teamName request_id response_id kind
     """.split()
 )
 """Fields whose values are ids, or words of a list of the client's or of its settings: the pairing of events lives on

@@ -41,10 +41,10 @@ class Client(NamedTuple):
 
     `resume`: the command that takes a `{session}` up again. `starts_agents`: tools that start a subagent.
     `resumes_agents`: those that give one which has stopped more to do. `awaits_agents`: those whose time is that of
-    subagents, which they wait for. `kept`: the fields that every event has. `pid_variable`: the variable in which a hook finds the client's pid; empty where its parent alone tells.
-    `call_variable`: the same for a command that it runs and the id of its tool call; empty for none.
-    `without_span`: tools of whose calls no hook tells. `shells`: those that run commands. `editors`: others that write
-    files.
+    subagents, which they wait for. `kept`: the fields that every event has. `pid_variable`: the variable in which a hook
+    finds the client's pid; empty where its parent alone tells. `call_variable`: the same for a command that it runs and
+    the id of its tool call; empty for none. `without_span`: tools of whose calls no hook tells. `shells`: those that run
+    commands. `editors`: others that write files.
     """
 
     name: str

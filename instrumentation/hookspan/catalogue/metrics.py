@@ -141,7 +141,7 @@ SUMS: Final = (
         "hookspan.time",
         "s",
         "Where the time of turns and their subagents went, each moment once, and the user's time between turns.",
-        f"{_TURN_WRITTEN} and its subagents are done; waits: when the permission's span is written",
+        f"{_TURN_WRITTEN} and its subagents and workflows are done; waits: when the permission's span is written",
         sc.PROJECT,
         sc.TIME_KIND,
         exemplar="turn",

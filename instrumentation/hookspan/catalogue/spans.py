@@ -254,7 +254,7 @@ SUBAGENT: Final = SpanKind(
     look=SpanLook("Subagent", colour="subagent", bar="outline", role="agent", outlives=True),
     name="invoke_agent {agent_type}",
     brief="The work of a subagent.",
-    parent="the Agent call that started it",
+    parent="the call that started it, or had it go on",
     begins="SubagentStart",
     ends="SubagentStop, or the interruption",
     emitted="once its transcript has been read past its end",

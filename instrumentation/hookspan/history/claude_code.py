@@ -83,6 +83,7 @@ class _Stream:
         self.started = False
         self.interrupted = False
         self.last = 0
+        self.answered = 0  # when the newest answer was written
         self.message = ""
         self.prompt = ""  # the turn that the answer at hand belongs to
         self.calls_tools = False  # whether the answer at hand does
@@ -221,6 +222,7 @@ class History(Records):
     def _assistant(self, stream: _Stream, line: HistoryLine, at: int) -> Iterator[Record]:
         if line.message.id != stream.message or not line.message.id:
             stream.message, stream.prompt, stream.calls_tools = line.message.id, self._prompt, False
+        stream.answered = at
         for block in blocks(line.message.content):
             call_id, tool = block.get("id"), block.get("name")
             if block.get("type") != "tool_use" or not isinstance(call_id, str) or not isinstance(tool, str):
@@ -241,7 +243,11 @@ class History(Records):
         results = [block for block in blocks(line.message.content) if block.get("type") == "tool_result"]
         for block in results:
             yield from self._result(stream, line, block, at)
-        if results or stream.agent_id:
+        if stream.agent_id:
+            if _is_message(line) and stream.answered and not (results or stream.calls_tools or stream.interrupted):
+                yield from self._another_run(stream, at)
+            return
+        if results:
             return
         text = text_of(line.message.content)
         if line.prompt_source == "queued" and line.prompt_id:
@@ -251,6 +257,13 @@ class History(Records):
                 self._deferred = line  # one of the client's own has no answer
             else:
                 yield from self._submit(line)
+
+    def _another_run(self, stream: _Stream, at: int) -> Iterator[Record]:
+        """A subagent that had stopped goes on."""
+        stop = stream.answered
+        yield self._event("SubagentStop", stop, stream)
+        yield TranscriptRead(at=stop, key=f"read:{stop}:{stream.agent_id}")
+        yield self._event("SubagentStart", at, stream)
 
     def _submit(self, line: HistoryLine) -> Iterator[Record]:
         """A prompt begins a turn, so the turn before it can be written."""
@@ -321,6 +334,11 @@ class History(Records):
         if len(self._side) > KEPT_CALLS:
             del self._side[next(iter(self._side))]
         return stream
+
+
+def _is_message(line: HistoryLine) -> bool:
+    """Whether a line of a subagent has what a SendMessage call sent it."""
+    return (line.origin or {}).get("kind") == "coordinator"
 
 
 def _is_prompt(line: HistoryLine, text: str) -> bool:

@@ -36,26 +36,23 @@ def start(step: Step, event: Reduced) -> None:
     introduce(step, agent)
     if agent.stop and event.at > agent.stop:
         agent.stop = 0  # it was sent another message, so it continues
-    given = step.session.given.pop(agent.id, None)
     if agent.bound:
         return
-    if given:
-        bind(step, agent, given.call, given.prompt, given.agent_id)
-    elif agent.type == WORKFLOW_AGENT:
+    if agent.type == WORKFLOW_AGENT:
         if run := _only_run(step.session, agent.type):
             bind(step, agent, run.call, run.prompt, run.agent_id)
     else:
-        candidates = _may_have_started(step.session, agent)
+        candidates = _candidates(step.session, agent)
         if len(candidates) == 1:
-            bind(step, agent, candidates[0].id, candidates[0].prompt, candidates[0].agent_id)
+            _bind_to_call(step, agent, candidates[0])
         elif candidates:
             agent.place = places.of_work(step.session, candidates[0].agent_id, candidates[0].prompt)
 
 
-def is_resumption(session: SessionState, event: Reduced) -> bool:
-    """Whether an event is the start of a subagent that has stopped for good, so that it begins another run."""
+def resumed(session: SessionState, event: Reduced) -> Agent | None:
+    """The subagent's run that has stopped for good, if an event is the start of the next one."""
     agent = session.agents.get(event.agent_id) if event.event == "SubagentStart" else None
-    return agent is not None and 0 < agent.stop < event.at and is_over(session, agent)
+    return agent if agent and 0 < agent.stop < event.at and is_over(session, agent) else None
 
 
 def is_of_later_run(session: SessionState, event: Reduced, before: int) -> bool:
@@ -73,11 +70,12 @@ def _open(step: Step, event: Reduced) -> Agent:
     session = step.session
     agent = session.agents.get(event.agent_id)
     if agent is None:
-        run = session.agent_runs.get(event.agent_id, 0)
+        run = session.agent_runs.pop(event.agent_id, 0)
         session.agent_runs[event.agent_id] = run + 1
         bound(session.agent_runs, KEPT_PLACES)
         begun = _only_run(session, event.agent_type)  # its events have the prompt id of whatever was typed since
-        parent = places.of_prompt(session, begun.prompt if begun else event.prompt or session.current)
+        prompt = event.prompt or session.current
+        parent = places.of_prompt(session, places.of_run(session, begun).prompt if begun else prompt)
         agent = Agent(
             id=event.agent_id,
             type=event.agent_type,
@@ -92,6 +90,9 @@ def _open(step: Step, event: Reduced) -> Agent:
         if turn and not turn.fixed:  # whether one that is over is written yet depends on who read what by now
             turn.tally.subagents += 1
         session.tally.subagents += 1
+        if given := session.given.pop(event.agent_id, None):
+            bind(step, agent, given.call, given.prompt, given.agent_id)
+            agent.resumed = given.resumes
     agent.last = max(agent.last, event.at)
     return agent
 
@@ -102,18 +103,20 @@ def _only_run(session: SessionState, agent_type: str) -> WorkflowRun | None:
     return going_on[0] if agent_type == WORKFLOW_AGENT and len(going_on) == 1 else None
 
 
-def _may_have_started(session: SessionState, agent: Agent) -> list[ToolCall]:
-    tools = RESUMES_AGENTS if _ran_before(session, agent) else STARTS_AGENTS
+def _candidates(session: SessionState, agent: Agent) -> list[ToolCall]:
+    """The open calls that may have started a subagent, or have it go on: messages but of itself and its team."""
+    tools = RESUMES_AGENTS if session.agent_runs.get(agent.id, 0) > 1 else STARTS_AGENTS
     taken = {other.tool_use_id for other in session.agents.values()}
-    return [call for call in session.calls.values() if call.tool in tools and call.id not in taken]
-
-
-def _ran_before(session: SessionState, agent: Agent) -> bool:
-    return session.agent_runs.get(agent.id, 0) > 1
+    team = {agent.id, *(mate.agent_id for mate in session.teammates.values())}
+    return [
+        call
+        for call in session.calls.values()
+        if call.tool in tools and call.id not in taken and not (call.tool in RESUMES_AGENTS and call.agent_id in team)
+    ]
 
 
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
-    """Puts a subagent under the Agent or Workflow call that started it."""
+    """Puts a subagent under the call that started it, or had it go on."""
     parent = places.of_work(step.session, parent_agent_id, prompt)
     own = ids.of_tool(step.session.id, tool_use_id)
     agent.bound = True
@@ -122,14 +125,22 @@ def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_i
     agent.place = Place(parent.trace_id, own, parent.prompt)
 
 
-def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
-    """PostToolUse of a call says which subagent it started or gave more to do, which that one may begin later."""
+def _bind_to_call(step: Step, agent: Agent, call: ToolCall) -> None:
+    bind(step, agent, call.id, call.prompt, call.agent_id)
+    agent.resumed = call.tool in RESUMES_AGENTS
+
+
+def bind_by_id(step: Step, agent_id: str, call: ToolCall, begun: int) -> None:
+    """PostToolUse of a call says which subagent it started or gave more to do, which that one may begin later.
+
+    `begun`: when the call began. What had started by then is a run before the one that a message brings about.
+    """
     session = step.session
-    agent = session.agents.get(agent_id)
-    if agent and not 0 < agent.stop <= call.at:
-        bind(step, agent, call.id, call.prompt, call.agent_id)
-    elif agent_id not in session.agent_runs or call.tool not in STARTS_AGENTS:
-        session.given[agent_id] = Given(call.id, call.prompt, call.agent_id)
+    agent, resumes = session.agents.get(agent_id), call.tool in RESUMES_AGENTS
+    if agent and (agent.start >= begun or not resumes):
+        _bind_to_call(step, agent, call)
+    elif resumes or agent_id not in session.agent_runs:
+        session.given[agent_id] = Given(call.id, call.prompt, call.agent_id, resumes)
         bound(session.given, KEPT_PLACES)
 
 
@@ -148,7 +159,11 @@ def workflow_started(step: Step, event: Reduced, call: ToolCall) -> None:
     session, name = step.session, event.workflow
     session.workflows.pop(name, None)
     session.workflows[name] = WorkflowRun(
-        call=call.id, name=event.workflow_name, prompt=call.prompt, agent_id=call.agent_id
+        call=call.id,
+        name=event.workflow_name,
+        prompt=call.prompt,
+        agent_id=call.agent_id,
+        over=not event.background,
     )
     bound(session.workflows, KEPT_PLACES)
     for agent in session.agents.values():
@@ -182,7 +197,7 @@ def learn(step: Step, fact: AgentMeta) -> None:
     if fact.teammate and not agent.teammate:
         agent.teammate, agent.team, agent.type = fact.teammate, fact.team, fact.agent_type
     agent.parent_agent_id = fact.parent_agent_id or agent.parent_agent_id
-    if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id and not _ran_before(step.session, agent):
+    if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id and not agent.resumed:
         call = step.session.calls.get(fact.tool_use_id)
         prompt = call.prompt if call else agent.place.prompt
         bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))

@@ -6,7 +6,7 @@ Built-in commands (/clear, /compact, /exit) have prompt ids and are no turns, so
 from __future__ import annotations
 
 from . import ids
-from .state import Agent, Place, SessionState, ToolCall, Turn, Wait
+from .state import Agent, Place, SessionState, ToolCall, Turn, Wait, WorkflowRun
 
 
 def of_session(session: SessionState) -> Place:
@@ -48,6 +48,11 @@ def of_work(session: SessionState, agent_id: str, prompt: str) -> Place:
 def of_call(session: SessionState, call: ToolCall) -> Place:
     """Of a tool call."""
     return of_work(session, call.agent_id, call.prompt)
+
+
+def of_run(session: SessionState, run: WorkflowRun) -> Place:
+    """Of a workflow: hooks of a subagent's call say the newest prompt, whatever turn the subagent is of."""
+    return of_work(session, run.agent_id, run.prompt)
 
 
 def of_wait(session: SessionState, wait: Wait) -> Place:

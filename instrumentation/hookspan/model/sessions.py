@@ -236,8 +236,10 @@ def end(step: Step, at: int, reason: EndReason) -> None:
     session.clients = {}
     watchdog.over(session, at)
     collisions.left(step)
-    for run in session.workflows.values():
-        run.over = True
+    session.given.clear()
+    if reason is not EndReason.SILENT:  # one that is silent may go on
+        for run in session.workflows.values():
+            run.over = True
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
@@ -322,9 +324,9 @@ def finish(step: Step) -> None:
             agents.write_end(step, agent)
         else:
             agents.write(step, agent, at, outcome, reason)
-    turns.count_time(step)
     for call in {call.agent_id for call in session.calls.values()}:
         tools.close_open(step, "", at, outcome, agent_id=call)
+    turns.count_time(step, ended=True)  # of turns that only a workflow kept waiting
     session.waits.clear()
     for prompt in {compaction.place.prompt for compaction in session.compactions}:
         calls.write_compactions(step, at, of=prompt)

@@ -34,6 +34,8 @@ KEPT_RAN: Final = 64
 """Closed calls whose programs' spans can still be put below them: those closed last, and those that had some last."""
 KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
+KEPT_GOING_ON: Final = 32
+"""Finished turns whose time waits for a workflow's end; where more wait, one may have gone unheard."""
 KEPT_MODELS: Final = 32
 """Models of one run whose calls are summed for themselves."""
 KEPT_REQUESTS: Final = 64
@@ -183,6 +185,7 @@ class Tally(msgspec.Struct):
 class Agent(msgspec.Struct, kw_only=True):
     """A subagent from its start until its span is written. `stop` is 0 while it works, `last` its last sign of life.
 
+    `resumed`: it goes on after a message, so that what started it at first is not the call that it is below.
     `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known. `teammate`
     and `team` are its names in an agent team; `type` is then what kind of agent it is.
     """
@@ -198,6 +201,7 @@ class Agent(msgspec.Struct, kw_only=True):
     teammate: str = ""
     team: str = ""
     bound: bool = False
+    resumed: bool = False
     start_inferred: bool = False
     last: int = 0
     stop: int = 0
@@ -220,15 +224,16 @@ class Teammate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True):
-    """The call that gave a subagent something to do, its prompt and whose it was."""
+    """The call that gave a subagent something to do, its prompt and whose it was; `resumes` one that had stopped."""
 
     call: str
     prompt: str
     agent_id: str
+    resumes: bool
 
 
 class WorkflowRun(msgspec.Struct, kw_only=True):
-    """A run of a workflow, its name, and the call that started it. `over`: its end was told."""
+    """A run of a workflow, its name, and the call that started it. `over`: its end was told, or its client has left."""
 
     call: str
     name: str = ""
@@ -310,7 +315,7 @@ class Turn(Timed, msgspec.Struct, kw_only=True):
 
 
 class GoingOn(Timed, msgspec.Struct, kw_only=True):
-    """A finished turn whose subagents still work: its time is counted when the last of them is done."""
+    """A finished turn whose subagents or workflows go on: its time is counted when the last of them is done."""
 
     start: int
     end: int
@@ -416,7 +421,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         given: What subagents are to do and have not begun, by their ids.
-        going_on: Finished turns whose subagents still work, by prompt id.
+        going_on: Finished turns whose subagents or workflows go on, by prompt id.
         teammates: Members of its agent team, by name.
         answers: When answers to their messages began, by what stands for their prompt id; the newest last.
         stray: The newest Stop of a prompt whose turn was over, with the prompt: of an answer that is not told of yet.

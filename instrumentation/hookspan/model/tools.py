@@ -258,7 +258,7 @@ def _is_told(wait: Wait | None) -> bool:
 def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     """What this call started goes on under its span: a subagent, or a background task whose end is a new prompt."""
     if event.child_agent:
-        agents.bind_by_id(step, event.child_agent, call)
+        agents.bind_by_id(step, event.child_agent, call, call.at or event.at - max(0, round(event.duration_ms * 1e6)))
     if event.teammate:
         teams.spawned(step, event, call)
     if event.workflow:

@@ -18,7 +18,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, times, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .state import KEPT_PLACES, KEPT_STOPS, GoingOn, Place, Stopped, Tally, Turn, bound
+from .state import KEPT_GOING_ON, KEPT_PLACES, KEPT_STOPS, GoingOn, Place, Stopped, Tally, Turn, bound
 from .step import NANO, Step
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
@@ -383,14 +383,17 @@ def _end_so_far(turn: Turn | GoingOn) -> int:
     return turn.stop if turn.stop >= turn.last else sys.maxsize
 
 
-def count_time(step: Step) -> None:
+def count_time(step: Step, *, ended: bool = False) -> None:
     """Counts the time of finished turns none of whose subagents is at work any more.
 
-    Between two of a workflow's none is, and when that is noticed depends on who looks: its whole run counts.
+    Between two of a workflow none is, and whether somebody notices that depends on who looks: its turn waits until the
+    workflow is over, unless the session has `ended`, or too many turns wait.
     """
     session = step.session
     at_work = {agent.place.prompt for agent in session.agents.values()}
-    at_work |= {run.prompt for run in session.workflows.values() if not run.over}
+    if not ended and len(session.going_on) <= KEPT_GOING_ON:
+        runs = [run for run in session.workflows.values() if not run.over]
+        at_work |= {places.of_run(session, run).prompt for run in runs}
     for prompt in session.going_on.keys() - at_work:
         turn = session.going_on.pop(prompt)
         place = session.done.get(prompt) or places.of_session(session)

@@ -10,7 +10,7 @@ import msgspec
 from hookspan import wire
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
-from hookspan.model.agents import is_resumption
+from hookspan.model.agents import resumed
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import SessionState, State
 from hookspan.model.teams import may_be_answer
@@ -114,9 +114,10 @@ class Observers:
         """
         goes_on = event.prompt if event.event in _GO_ON and not event.agent_id else ""
         judged = timers.step(event.at, [session], self._idle, goes_on=goes_on)
-        begins = (not session.written and is_new_run(session, event, session.pid)) or is_resumption(session, event)
-        if judged or begins:
+        if judged or (not session.written and is_new_run(session, event, session.pid)):
             return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
+        if agent := resumed(session, event):
+            return [*self._on_their_way(session), *self._transcripts.read_run(session, agent, event.at)]
         if is_unexplained(session, event.at) or (event.event != "UserPromptSubmit" and may_be_answer(session, event)):
             return [*self._on_their_way(session), *self._transcripts.facts_up_to(session, event.at)]
         return []

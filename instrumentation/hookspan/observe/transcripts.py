@@ -12,10 +12,10 @@ from typing import Final
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.clients.transcripts import reader
-from hookspan.model.agents import is_over
+from hookspan.model.agents import is_over, stopped
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_unwritten
-from hookspan.model.state import SessionState
+from hookspan.model.state import Agent, SessionState
 from hookspan.model.tools import REORDER
 from hookspan.reading import RefusedError, is_at_limit
 from hookspan.wire.facts import Fact, Overdue, TranscriptRead
@@ -107,6 +107,17 @@ class Transcripts:
         facts += [fact for file in files for fact in file.end(session.served_by) if not is_before(session, fact)]
         missing = not any(file.offset for file in files)
         return [*facts, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
+
+    def read_run(self, session: SessionState, agent: Agent, moment: int) -> list[Fact]:
+        """What they say up to `moment`, and that they are read up to when a subagent stopped: its run is over.
+
+        So are those of subagents that stopped before; model calls of others go on.
+        """
+        facts = self.facts_up_to(session, moment)
+        over = {one.id for one in stopped(session, agent.stop)}
+        files = [file for file in self._files.get(session.id, {}).values() if file.agent_id in over]
+        facts += [fact for file in files for fact in file.end(session.served_by) if not is_before(session, fact)]
+        return [*facts, TranscriptRead(at=agent.stop, key=f"read:{moment}", session=session.id)]
 
     def facts_up_to(self, session: SessionState, moment: int) -> list[Fact]:
         """What they say up to `moment`; a model call that is going on may go on."""
