@@ -6,6 +6,7 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import EndReason, SessionPhase
+from hookspan.model.agents import resumed
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span, Waste
 from hookspan.model.state import State
@@ -264,6 +265,32 @@ def test_two_quick_runs_of_a_subagent_are_two_though_their_hooks_say_the_same(to
         told.read(read)
     runs = [span for span in told.spans if sc.AGENT_ID in span.attributes]
     assert [((span.start - START) / SECOND, (span.end - START) / SECOND) for span in runs] == [(1, 1.5), (2, 2.5)]
+
+
+def test_a_subagent_that_starts_again_at_once_goes_on(told):
+    """Its client may still write the last lines of what it did before."""
+    told.begin()
+    told.delegate(1, "a", "x")
+    told.event(5, "SubagentStop", "x")
+    for event in ("PreToolUse", "PostToolUse"):
+        told.event(5.1, event, tool="SendMessage", tool_use_id="m", child_agent="x", background=True)
+    told.event(5.2, "SubagentStart", "x")
+    told.event(8, "SubagentStop", "x")
+    told.read(9)
+    (run,) = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+    assert ((run.start - START) / SECOND, (run.end - START) / SECOND) == (1, 8)
+    (session,) = told.state.sessions.values()
+    assert session.given == {}
+
+
+@pytest.mark.parametrize(("after", "is_another"), [(0.2, False), (0.3, True)])
+def test_another_run_begins_when_the_one_before_has_been_over_for_a_while(told, after, is_another):
+    told.begin()
+    told.delegate(1, "a", "x")
+    told.event(5, "SubagentStop", "x")
+    (session,) = told.state.sessions.values()
+    start = Reduced(at=START + round((5 + after) * SECOND), session="s", event="SubagentStart", agent_id="x")
+    assert (resumed(session, start) is not None) is is_another
 
 
 def test_a_workflow_whose_end_is_told_within_a_turn_is_over(told):

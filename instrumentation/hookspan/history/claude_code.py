@@ -15,6 +15,7 @@ import msgspec
 from hookspan.clients.claude_code.reduce import TASK_NOTIFICATION, reduce_payload, verdict
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import HistoryLine, blocks, read_history_line, text_of
+from hookspan.model.agents import QUIET
 from hookspan.model.attempts import error_type
 from hookspan.observe.prices import put_price
 from hookspan.observe.repositories import work_tree
@@ -244,7 +245,8 @@ class History(Records):
         for block in results:
             yield from self._result(stream, line, block, at)
         if stream.agent_id:
-            if _is_message(line) and stream.answered and not (results or stream.calls_tools or stream.interrupted):
+            is_over = stream.answered and not (results or stream.calls_tools or stream.interrupted)
+            if is_over and at >= stream.answered + QUIET and _is_message(line):
                 yield from self._another_run(stream, at)
             return
         if results:

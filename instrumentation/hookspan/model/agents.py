@@ -24,6 +24,9 @@ from .turns import count_time, measure_agent, tally_attributes
 
 WORKFLOW_AGENT: Final = "workflow-subagent"
 """Type of a workflow's subagents, unless its script names another."""
+QUIET: Final = 300_000_000
+"""The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331): what has stopped
+counts as over so long after that, and a subagent that starts again before goes on."""
 
 
 def start(step: Step, event: Reduced) -> None:
@@ -35,7 +38,8 @@ def start(step: Step, event: Reduced) -> None:
     agent.start_inferred = False
     introduce(step, agent)
     if agent.stop and event.at > agent.stop:
-        agent.stop = 0  # it was sent another message, so it continues
+        agent.stop = 0  # it goes on at once, so this is no other run
+        step.session.given.pop(agent.id, None)
     if agent.bound:
         return
     if agent.type == WORKFLOW_AGENT:
@@ -52,7 +56,7 @@ def start(step: Step, event: Reduced) -> None:
 def resumed(session: SessionState, event: Reduced) -> Agent | None:
     """The subagent's run that has stopped for good, if an event is the start of the next one."""
     agent = session.agents.get(event.agent_id) if event.event == "SubagentStart" else None
-    return agent if agent and 0 < agent.stop < event.at and is_over(session, agent) else None
+    return agent if agent and 0 < agent.stop <= event.at - QUIET and is_over(session, agent) else None
 
 
 def is_of_later_run(session: SessionState, event: Reduced, before: int) -> bool:

@@ -98,6 +98,8 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
         if not client_of(event.agent).pid_variable:
             _remember_clients(session, event)
         session.pids = {client: event.at} if client else {}
+        if _begins(event):
+            _end_workflows(session)
     if event.event in _WORK:
         _count(step)
 
@@ -238,11 +240,16 @@ def end(step: Step, at: int, reason: EndReason) -> None:
     collisions.left(step)
     session.given.clear()
     if reason is not EndReason.SILENT:  # one that is silent may go on
-        for run in session.workflows.values():
-            run.over = True
+        _end_workflows(session)
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
+
+
+def _end_workflows(session: SessionState) -> None:
+    """The client that ran them is gone."""
+    for run in session.workflows.values():
+        run.over = True
 
 
 def read(step: Step, up_to: int) -> None:

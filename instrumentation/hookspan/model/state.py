@@ -229,7 +229,7 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
     call: str
     prompt: str
     agent_id: str
-    resumes: bool
+    resumes: bool = False
 
 
 class WorkflowRun(msgspec.Struct, kw_only=True):

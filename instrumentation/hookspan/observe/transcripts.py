@@ -12,7 +12,7 @@ from typing import Final
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.clients.transcripts import reader
-from hookspan.model.agents import is_over, stopped
+from hookspan.model.agents import QUIET, is_over, stopped
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_unwritten
 from hookspan.model.state import Agent, SessionState
@@ -27,8 +27,6 @@ STEP_BYTES: Final = 8 << 20
 """Most that is read in one step of all sessions: some 50 ms of parsing, so that events never wait long behind it."""
 EXIT: Final = 2 * NANO
 """How long the end of a session waits for its client to exit: until then it may add lines, and /clear never exits."""
-QUIET: Final = 300_000_000
-"""The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
 MAX_RUNS: Final = 64
 """Runs of workflows whose folders are looked into at once, the newest of those that a Workflow call told first."""
 PATIENCE: Final = 10 * NANO
