@@ -42,12 +42,28 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Outcome
 
 
 def play(name: str) -> Outcome:
-    """Play it; once more if it came out wrong: several clients on two cores starve each other's processes."""
+    """Play it; once more if it came out wrong: several clients on two cores starve each other's processes.
+
+    So too if the client's own telemetry is not whole, for whose end it takes two seconds, however busy the machine is.
+    """
     try:
         outcome = Pipeline().run(SCENARIOS[name])
     except TimeoutError:  # a key that a terminal lost, or took twice
         return Pipeline().run(SCENARIOS[name])
-    return outcome if not (outcome.faults or outcome.late) else Pipeline().run(SCENARIOS[name])
+    whole = is_killed(name) or outcome.native.hooks == heard(outcome)
+    return outcome if whole and not (outcome.faults or outcome.late) else Pipeline().run(SCENARIOS[name])
+
+
+def is_killed(name: str) -> bool:
+    """Whether the client of a scenario is killed, so that what it had not exported yet is lost."""
+    return "sigkill" in name or "resume_killed" in name
+
+
+def heard(run: Outcome) -> Counter[str]:
+    """The hook events that hookspan recorded and the client reports, each as often as the client ran."""
+    times = run.recording.expected["notes"].get("registered", 1)
+    names = Counter(line["event"]["hook_event_name"] for line in run.recording.journal)
+    return Counter({event: count // times for event, count in names.items() if event not in UNREPORTED_HOOKS})
 
 
 @pytest.mark.parametrize("name", [*(name for name in SCENARIOS if name != LONGEST), LONGEST])
@@ -66,12 +82,9 @@ def test_an_agent_that_comes_when_all_is_over_tells_the_same(runs, name):
     assert runs[name].result().late == []
 
 
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if "sigkill" not in name and "resume_killed" not in name])
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if not is_killed(name)])
 def test_every_hook_has_its_span_and_the_client_counts_as_many(runs, name):
-    """What a killed client had not exported yet is lost."""
     run = runs[name].result()
-    heard = Counter(line["event"]["hook_event_name"] for line in run.recording.journal)
     times = run.recording.expected["notes"].get("registered", 1)
-    assert len(run.spans.hooks) * times == heard.total()
-    reported = Counter({event: count // times for event, count in heard.items() if event not in UNREPORTED_HOOKS})
-    assert run.native.hooks == reported
+    assert len(run.spans.hooks) * times == len(run.recording.journal)
+    assert run.native.hooks == heard(run)
