@@ -110,6 +110,14 @@ class Told:
         (found,) = [span for span in self.spans if span.name == name]
         return found
 
+    def runs(self) -> list[tuple[str, float, float]]:
+        """Of each run of a subagent the call above it, empty without one, its start and its end."""
+        tools = [span for span in self.spans if span.name.startswith("execute_tool")]
+        calls = {span.span_id: str(span.attributes[sc.GEN_AI_TOOL_CALL_ID]) for span in tools}
+        runs = [span for span in self.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
+        times = [((span.start - START) / SECOND, (span.end - START) / SECOND) for span in runs]
+        return [(calls.get(span.parent_id, ""), *time) for span, time in zip(runs, times, strict=True)]
+
     def seconds(self) -> dict[str, float]:
         """`hookspan.time` by kind."""
         found: dict[str, float] = {}
@@ -218,9 +226,7 @@ def test_a_subagent_stands_below_the_call_that_gave_it_something_to_do(told, end
         told.event(at, event, agent, **fields)
     told.event(30, "SessionEnd")
     told.read(31)
-    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "execute" in span.name}
-    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
-    assert [calls.get(span.parent_id) for span in runs] == ["a", "m"]
+    assert [call for call, _, _ in told.runs()] == ["a", "m"]
 
 
 @pytest.mark.parametrize("stops", [19, 25], ids=["before the message", "while the message waits for its approval"])
@@ -234,9 +240,7 @@ def test_a_message_has_no_run_that_began_before_it(told, stops):
     told.event(51, "SubagentStart", "x")
     told.event(55, "SubagentStop", "x")
     told.read(60)
-    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "execute" in span.name}
-    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
-    assert [(calls.get(span.parent_id), (span.end - START) / SECOND) for span in runs] == [("a", stops), ("m", 55)]
+    assert told.runs() == [("a", 1, stops), ("m", 51, 55)]
 
 
 def test_a_message_to_a_run_that_nobody_heard_of_again_leaves_it_where_it_is(told):
@@ -248,9 +252,7 @@ def test_a_message_to_a_run_that_nobody_heard_of_again_leaves_it_where_it_is(tol
     told.event(30, "SubagentStop", "x")
     told.event(40, "SessionEnd")
     told.read(41)
-    (call,) = [span for span in told.spans if span.name == "execute_tool Agent"]
-    (run,) = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
-    assert run.parent_id == call.span_id
+    assert told.runs() == [("a", 1, 30)]
     (session,) = told.state.sessions.values()
     assert session.given == {}
 
@@ -263,8 +265,7 @@ def test_two_quick_runs_of_a_subagent_are_two_though_their_hooks_say_the_same(to
             for again in range(1 + twice):
                 told.event(at + after + again / 1000, event, "x", digest=event)
         told.read(read)
-    runs = [span for span in told.spans if sc.AGENT_ID in span.attributes]
-    assert [((span.start - START) / SECOND, (span.end - START) / SECOND) for span in runs] == [(1, 1.5), (2, 2.5)]
+    assert told.runs() == [("", 1, 1.5), ("", 2, 2.5)]
 
 
 def test_a_subagent_that_starts_again_at_once_goes_on(told):
@@ -277,8 +278,7 @@ def test_a_subagent_that_starts_again_at_once_goes_on(told):
     told.event(5.2, "SubagentStart", "x")
     told.event(8, "SubagentStop", "x")
     told.read(9)
-    (run,) = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
-    assert ((run.start - START) / SECOND, (run.end - START) / SECOND) == (1, 8)
+    assert told.runs() == [("a", 1, 8)]
     (session,) = told.state.sessions.values()
     assert session.given == {}
 
@@ -305,9 +305,7 @@ def test_a_workflow_whose_end_is_told_within_a_turn_is_over(told):
     told.works(7, "b", 1)
     told.event(9, "SessionEnd")
     told.read(10)
-    calls = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in told.spans if "Workflow" in span.name}
-    agents = [span for span in told.spans if sc.AGENT_ID in span.attributes and span.name.startswith("invoke_agent")]
-    assert {span.attributes[sc.AGENT_ID]: calls.get(span.parent_id) for span in agents} == {"a": "w", "b": "x"}
+    assert told.runs() == [("w", 2, 3), ("x", 7, 8)]
 
 
 def test_what_background_subagents_do_is_in_the_time_of_the_turn_that_started_them(told):

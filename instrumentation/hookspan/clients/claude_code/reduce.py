@@ -74,7 +74,6 @@ _SHA: Final = re.compile(r"[0-9a-f]{4,64}")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
 WORKFLOW_TOOL: Final = "Workflow"
-MESSAGE_TOOL: Final = "SendMessage"
 
 
 class _Input(msgspec.Struct):
@@ -205,7 +204,7 @@ _DURATIONS: Final = frozenset({"durationMs", "durationSeconds", "totalDurationMs
 def _reduce_response(event: Reduced, response: dict[str, Any], key: bytes) -> None:
     get = response.get
     event.child_agent = as_name(get("agentId"))
-    if event.tool == MESSAGE_TOOL:  # with its answer in hand it has waited for the subagent
+    if event.tool in CLAUDE_CODE.resumes_agents:  # with its answer in hand it has waited for the subagent
         answered = "inlineHandback" in response
         event.child_agent = as_name(as_object(get("pin")).get("id") if answered else get("resumedAgentId"))
         event.background = bool(event.child_agent) and not answered
