@@ -261,7 +261,7 @@ class SessionPhase(StrEnum):
     """What a session is doing now (`hookspan.state`)."""
 
     WORKING = "working"
-    """A turn is running."""
+    """A turn is running, or a subagent in the background."""
     WAITING = "waiting"
     """A dialog is open: permission, question, plan."""
     WAITING_OR_RUNNING = "waiting_or_running"

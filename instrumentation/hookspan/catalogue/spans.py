@@ -159,7 +159,7 @@ TURN: Final = SpanKind(
     parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
     begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`, for a teammate's message its line there",
     ends="the last Stop or StopFailure, or the interruption; without any of these, what ended the session",
-    emitted="once the next prompt, the end of the session, the client's exit or 5 s of silence make the end final and the transcript has been read past it",
+    emitted="once the next prompt, the end of the session, the client's exit or 5 s of silence (ten minutes while the client says that it is busy) make the end final and the transcript has been read past it",
     attributes=(
         sc.GEN_AI_OPERATION_NAME,
         sc.OUTCOME,
