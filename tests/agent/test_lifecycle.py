@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -129,6 +130,34 @@ def test_flush_waits_for_the_spans_of_what_is_over(machine: Machine):
     found = machine.json("flush", "--wait", "60s")
     assert (found["unwritten"], found["drained"]) == (0, True)
     assert machine.json("trace", "last"), "the turn is over and written"
+
+
+@pytest.mark.slow
+def test_flush_waits_for_no_turn_that_goes_on(machine: Machine):
+    """A hook has blocked its Stop: it may work for hours."""
+    machine.up()
+    began, prompt, *_ = SESSION
+    about = {"session_id": began["session_id"], "cwd": began["cwd"], "prompt_id": prompt["prompt_id"]}
+    call = {"tool_name": "Bash", "tool_use_id": "toolu_more", "tool_input": {}}
+    machine.hooks(
+        began, prompt, {"hook_event_name": "Stop", **about}, {"hook_event_name": "PreToolUse", **about, **call}
+    )
+    assert machine.json("flush", "--wait", "10s")["unwritten"] == 0
+
+
+@pytest.mark.slow
+def test_flush_goes_on_with_an_exporter_of_other_settings(make_machine: Callable[..., Machine]):
+    settings = "[export]\nmetric_interval = {interval}\nendpoint = {url!r}\n"
+    with Sink() as away, Sink() as here, ThreadPoolExecutor(1) as pool:
+        away.fault(status=503)
+        machine = make_machine(settings=settings.format(interval=2, url=away.url))
+        machine.up()
+        machine.hooks(*SESSION)
+        flushed = pool.submit(machine.json, "flush", "--wait", "60s")
+        until(lambda: machine.status()["export"]["failures"] > 1)
+        machine.paths.config.write_text(settings.format(interval=1, url=here.url))
+        assert flushed.result(2 * PATIENCE)["exported"]
+        assert here.spans
 
 
 def test_an_agent_that_is_being_started_is_said_to_be(machine: Machine):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -259,6 +260,27 @@ def test_drain_keeps_its_deadline_whatever_the_endpoint_does(span_export: SpanEx
     assert time.monotonic() - began < ANSWER
     span_export.exporter = None
     sink.heal()
+
+
+@pytest.mark.slow
+def test_who_has_drained_leaves_no_deadline_behind(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    assert exporter.drain(2)
+    sink.fault(signal="traces", times=1, delay=2)
+    span_export.commit(1)
+    span_export.until(lambda stats: stats["exported"] == 1)
+    assert span_export.stats()["failures"] == 0
+
+
+def test_who_drains_waits_for_no_exporter_that_ends(span_export: SpanExport, sink: Sink) -> None:
+    sink.fault(status=503)
+    exporter = span_export.start(sink.url)
+    span_export.commit(1)
+    with ThreadPoolExecutor(1) as pool:
+        drained = pool.submit(exporter.drain, 2 * PATIENCE)
+        span_export.until(lambda stats: stats["failures"] > 1)
+        span_export.stop()
+        assert drained.result(PATIENCE) is False
 
 
 def test_an_exporter_that_hangs_does_not_move_the_cursor_of_its_successor(span_export: SpanExport, sink: Sink) -> None:

@@ -11,6 +11,8 @@ from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span, Waste
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
+from hookspan.model.turns import may_be_over
+from hookspan.observe import timers
 from hookspan.wire import Record, Reduced
 from hookspan.wire.facts import (
     ClientGone,
@@ -48,8 +50,8 @@ class Told:
         self.waste += rows.waste
 
     def event(self, at: float, event: str, agent: str = "", **fields: object) -> None:
-        whole = {"prompt": "p", "agent_id": agent, "agent_type": agent and "general-purpose", **fields}
-        self.take(Reduced(at=START + round(at * SECOND), session="s", event=event, client_pid=PID, **whole))
+        about = {"prompt": "p", "agent_id": agent, "agent_type": agent and "general-purpose", "client_pid": PID}
+        self.take(Reduced(at=START + round(at * SECOND), session="s", event=event, **(about | fields)))
 
     def begin(self) -> None:
         self.event(0, "SessionStart", prompt="", source="startup")
@@ -414,3 +416,28 @@ def test_a_session_of_which_only_a_late_event_is_known_is_as_old_as_that(told):
     row = session_row(told.state, session)
     assert row is not None
     assert (row.phase, row.phase_since, row.started) == (SessionPhase.IDLE, START + 5 * SECOND, START + 5 * SECOND)
+
+
+def test_what_still_comes_of_an_interrupted_turn_keeps_it_from_no_end(told):
+    """What was being told of when it was interrupted; nothing more may ever come of the session."""
+    told.begin()
+    told.event(1, "PreToolUse", tool="Bash", tool_use_id="a")
+    told.event(3, "Interrupt")
+    told.event(3.2, "PreToolUse", tool="Bash", tool_use_id="b")
+    sessions = list(told.state.sessions.values())
+    assert not timers.step(START + 4 * SECOND, sessions, DAY)
+    for fact in timers.step(START + 9 * SECOND, sessions, DAY):
+        told.take(fact)
+    told.read(10)
+    turn = told.span("invoke_agent claude-code")
+    assert (turn.attributes[sc.END_REASON], turn.end) == (EndReason.INTERRUPTED.value, START + 3 * SECOND)
+
+
+def test_a_stop_that_a_hook_has_blocked_is_no_end_until_the_next(told):
+    told.begin()
+    told.event(1, "Stop")
+    told.event(2, "PreToolUse", tool="Bash", tool_use_id="a")
+    (turn,) = next(iter(told.state.sessions.values())).turns.values()
+    assert not may_be_over(turn)
+    told.event(3, "Stop")
+    assert may_be_over(turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,8 +99,14 @@ class Exports:
 
         True without an endpoint.
         """
-        exporter = self._exporter
-        return not self._settings.now.export.on if exporter is None else exporter.drain(max(0.0, seconds))
+        until = time.monotonic() + seconds
+        while (exporter := self._exporter) is not None:
+            if exporter.drain(max(0.0, until - time.monotonic())):
+                return True
+            with self._lock:  # one with other settings may take its place
+                if exporter is self._exporter or time.monotonic() >= until:
+                    return False
+        return not self._settings.now.export.on
 
     def patience(self) -> float:
         """How long it makes sense to wait for a drain (seconds): not long, where the endpoint doesn't answer anyway."""

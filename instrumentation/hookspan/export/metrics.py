@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -134,14 +135,17 @@ class MetricExport:
         self.attach()
 
     def drain(self, seconds: float) -> bool:
-        """Export now, new series with zero and value, until it is done or the time is over.
+        """Export now, new series with zero and value, until it is done, the time is over or this ends; True if done.
 
         Nothing is left of what the endpoint does not take.
         """
         until = time.monotonic() + seconds
-        done = threading.Event()
-        threading.Thread(target=self._drain, args=(until, done), name="export-drain", daemon=True).start()
-        return done.wait(seconds)
+        drained: Future[bool] = Future()
+        threading.Thread(target=self._drain, args=(until, drained), name="export-drain", daemon=True).start()
+        try:
+            return drained.result(seconds)
+        except TimeoutError:
+            return False
 
     def stop(self, seconds: float = 1.0) -> bool:
         """End, without a last export; False if one is still going on."""
@@ -308,7 +312,14 @@ class MetricExport:
             self._db.attach(snapshot.epoch, snapshot.series, self._clock())
         self._attached, self._attach_due = True, False
 
-    def _drain(self, until: float, done: threading.Event) -> None:
+    def _drain(self, until: float, drained: Future[bool]) -> None:
+        done = False
+        try:
+            done = self._export_all(until)
+        finally:
+            drained.set_result(done)
+
+    def _export_all(self, until: float) -> bool:
         snapshot = self._reader.series()
         target = snapshot.record if snapshot is not None else 0
         self._until = until
@@ -317,15 +328,10 @@ class MetricExport:
                 before = self._exports
                 self._flush(until)
                 succeeded = self._exports > before
-                if self._not_taken:
-                    break
-                if succeeded and self._complete and self._record >= target:
-                    break
+                if self._not_taken or (succeeded and self._complete and self._record >= target):
+                    return True
                 time.sleep(max(0.0, min(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE, until - time.monotonic())))
-            else:
-                if self._settings.sends("metrics"):
-                    return
-            done.set()
+            return not self._settings.sends("metrics")
         finally:
             self._until = 0.0
 

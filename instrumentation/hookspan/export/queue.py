@@ -65,7 +65,7 @@ class QueueExport(ABC, Generic[Row]):
         self._urgent = False  # somebody wants the thread's attention now
         self._stopping = False
         self._abandoned = False  # another exporter may have the cursor by now
-        self._drain_until = 0.0
+        self._draining_until: list[float] = []  # for each that waits, until when (monotonic seconds)
         self._settled = SpanKey(0, 0)
         self._count_lock = threading.Lock()
         self._counted, self._queue_total, self._handled = self._cursor, 0, 0
@@ -133,13 +133,18 @@ class QueueExport(ABC, Generic[Row]):
         self._call(next_settings=settings)
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all that is in the store now is settled, at most so long; False if it isn't."""
+        """Wait until all that is in the store now is settled, at most so long; False if it isn't, or when this ends."""
         target = self._last()
+        until = time.monotonic() + seconds
         with self._condition:
-            self._drain_until = max(self._drain_until, time.monotonic() + seconds)
+            self._draining_until.append(until)
             self._urgent = True
             self._condition.notify_all()
-            return self._condition.wait_for(lambda: self._is_off() or self._settled >= target, seconds)
+            try:
+                self._condition.wait_for(lambda: self._is_off() or self._stopping or self._settled >= target, seconds)
+                return self._is_off() or self._settled >= target
+            finally:
+                self._draining_until.remove(until)
 
     def stop(self, seconds: float = 1.0) -> bool:
         """End after the present request; False if that takes longer."""
@@ -293,7 +298,7 @@ class QueueExport(ABC, Generic[Row]):
     def _send(self, part: list[Sent[Row]]) -> Answer:
         assert self._sender is not None  # noqa: S101 - _adopt made it
         self._state = "sending"
-        self._sender.limit(self._drain_until if self._draining() else None)
+        self._sender.limit(max(self._draining_until, default=None))
         reply = self._sender.send(self._encodable(part))
         if reply.accepted:
             if self._in_a_row:
@@ -359,7 +364,7 @@ class QueueExport(ABC, Generic[Row]):
             _logger.warning("%ss have expired unexported", self.noun, extra=extra)
 
     def _draining(self) -> bool:
-        return time.monotonic() < self._drain_until
+        return bool(self._draining_until)
 
     def _wait(self, seconds: float | None, *, fresh: bool = False) -> None:
         """Until `seconds` are over, somebody calls, or (`fresh`) something is committed."""

@@ -242,6 +242,13 @@ def hand_over(turn: Turn, later: Turn) -> None:
     turn.last = turn.stop
 
 
+def may_be_over(turn: Turn) -> bool:
+    """Whether nothing has come since what may be its end. What still comes of one that was interrupted is late."""
+    if turn.fixed or turn.stop_reason is EndReason.INTERRUPTED:
+        return True
+    return bool(turn.stop) and turn.last <= turn.stop
+
+
 def outcome_of(reason: EndReason) -> Outcome:
     """The turn's outcome for an end reason."""
     return {

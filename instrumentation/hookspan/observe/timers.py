@@ -7,6 +7,7 @@ from typing import Final
 from hookspan.model.registry import foremost
 from hookspan.model.sessions import in_lull
 from hookspan.model.state import SessionState, Turn
+from hookspan.model.turns import may_be_over
 from hookspan.wire.facts import ClientStatus, Fact, Lull, Settled, Silent
 
 NANO: Final = 1_000_000_000
@@ -21,7 +22,7 @@ def step(now: int, sessions: list[SessionState], idle: int, *, goes_on: str = ""
     facts: list[Fact] = []
     for session in sessions:
         for turn in session.turns.values():
-            silent = turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE
+            silent = may_be_over(turn) and not turn.fixed and now > max(turn.stop, turn.last) + SETTLE
             if silent and turn.prompt != goes_on and not (_is_busy(session, turn) and now < turn.stop + HELD):
                 key = f"settled:{turn.prompt}:{turn.stop}"
                 facts.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))

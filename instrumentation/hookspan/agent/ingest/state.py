@@ -8,6 +8,7 @@ from typing import Final
 from hookspan.agent.ingest.keeper import StoreKeeper
 from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, load_session, load_world
+from hookspan.model.turns import may_be_over
 from hookspan.wire.facts import Repository
 
 SESSIONS_KEPT: Final = 150  # open sessions in memory, up to 140 KB each: more are there while a long backlog is read
@@ -76,5 +77,5 @@ class FoldState:
     def unwritten(self) -> int:
         """How many turns and sessions may be over and have no span yet: a judgement or a transcript is waited for."""
         sessions = [session for session in list(self.now.sessions.values()) if not session.local]
-        turns = sum(bool(turn.stop or turn.fixed) for session in sessions for turn in list(session.turns.values()))
+        turns = sum(may_be_over(turn) for session in sessions for turn in list(session.turns.values()))
         return turns + sum(bool(session.ended) and not session.written for session in sessions)
