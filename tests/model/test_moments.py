@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+
 import pytest
 
 from hookspan.catalogue import attributes as sc
@@ -13,6 +17,7 @@ from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.model.turns import may_be_over
 from hookspan.observe import timers
+from hookspan.observe.processes import Processes
 from hookspan.wire import Record, Reduced
 from hookspan.wire.facts import (
     ClientGone,
@@ -441,3 +446,35 @@ def test_a_stop_that_a_hook_has_blocked_is_no_end_until_the_next(told):
     assert not may_be_over(turn)
     told.event(3, "Stop")
     assert may_be_over(turn)
+
+
+def test_no_label_of_a_project_replaces_what_is_known(told):
+    """Or a series would have an attribute twice, and be another one after a restart."""
+    given = {"team": "blue", sc.SESSION_ID: "x", sc.PROJECT: "x", sc.OUTCOME: "x", sc.GEN_AI_TOOL_NAME: "x"}
+    told.take(Policy(at=START, key="policy", labels={"shop": given}))
+    told.event(0, "SessionStart", prompt="", source="startup", project_dir="/home/u/shop")
+    told.event(0, "UserPromptSubmit")
+    told.event(1, "PreToolUse", tool="Bash", tool_use_id="a")
+    told.ran(2, "a", 1)
+    told.over(3, 9)
+    names = [[name for name, _ in one.attributes] for one in told.increments]
+    assert all(len(set(each)) == len(each) for each in names)
+    calls = [dict(one.attributes) for one in told.increments if one.instrument == "hookspan.tool.calls"]
+    assert [(one["team"], one[sc.PROJECT], one[sc.GEN_AI_TOOL_NAME]) for one in calls] == [("blue", "shop", "Bash")]
+    tool = told.span("execute_tool Bash")
+    assert (tool.attributes["team"], tool.attributes[sc.SESSION_ID]) == ("blue", "s")
+
+
+def test_a_client_that_is_gone_is_told_again_if_a_hook_of_its_was_late(told):
+    gone, here = subprocess.Popen(["true"]), os.getpid()
+    gone.wait()
+    processes, now = Processes(), time.time_ns()
+    moment = (now - START) / SECOND
+    told.event(moment, "SessionStart", prompt="", source="startup", client_pid=gone.pid)
+    told.event(moment + 1, "UserPromptSubmit", client_pid=here)
+    for at in (2, 3):
+        told.event(moment + at, "Notification", client_pid=gone.pid)
+        (session,) = told.state.sessions.values()
+        for fact in processes.step(now + 60 * SECOND, [session]):
+            told.take(fact)
+        assert (session.pid, session.ended) == (here, 0)

@@ -1,6 +1,8 @@
 """What the fold makes of a session whose project turns out not to be recorded, by the journal's own facts."""
 
 import json
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 from hookspan.config import Project
 from hookspan.model.fold import fold
 from hookspan.model.rows import Rows
-from hookspan.model.state import State
+from hookspan.model.state import State, WorkTree
+from hookspan.observe.heads import Heads
 from hookspan.opted_out import OptedOut
 from hookspan.wire import FORGOTTEN, Record, Reduced, encode
 from hookspan.wire.facts import HeadMoved, Policy, RateLimit, Repository, StatusLine, Title
@@ -88,3 +91,13 @@ def test_what_names_no_folder_goes_by_its_session(project: str | None, is_theirs
 def test_where_a_branch_of_such_a_project_went_is_its_own():
     moved = HeadMoved(at=5, key="h", repository="/r", tree="/r", project="diary", branch="secret")
     assert OptedOut({"diary": Project(record=False)}).blanked(encode(moved)) == FORGOTTEN
+
+
+def test_what_moves_in_such_a_project_is_not_told_of(tmp_path: Path):
+    tree = tmp_path / "diary"
+    git = ["git", "-c", "user.name=u", "-c", "user.email=u@example.com", "-C", str(tree)]
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    trees = {str(tree.resolve()): WorkTree(since=0)}
+    assert Heads().step(time.time_ns(), trees, ["diary"]) == []
+    assert [fact.project for fact in Heads().step(time.time_ns(), trees, ["shop"])] == ["diary"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -30,11 +31,12 @@ from .state import Place, SessionState, State
 NANO: Final = 1_000_000_000
 WASTE_NAME: Final = 128
 """Characters of what waste is of."""
+_NONE: Final[Mapping[str, str]] = {}
 
 
 @lru_cache(maxsize=4096)
 def _series(pairs: tuple[tuple[str, str], ...]) -> SeriesAttributes:
-    return tuple(sorted((key, value) for key, value in pairs if value))
+    return tuple(sorted({key: value for key, value in pairs if value}.items()))
 
 
 class Step:
@@ -56,12 +58,9 @@ class Step:
         """What every span of the session carries, whenever it was."""
         if self._base is None:
             session = self.session
-            base: Attributes = {sc.SESSION_ID: session.id, sc.GEN_AI_CONVERSATION_ID: session.id}
+            base: Attributes = {**self._labels(), sc.SESSION_ID: session.id, sc.GEN_AI_CONVERSATION_ID: session.id}
             if self._service:
                 base[sc.SERVICE_NAME] = self._service
-            policy = self.state.world.policy
-            if policy and (labels := policy.labels.get(self.project)):
-                base.update(labels)
             if self.project:
                 base[sc.PROJECT] = self.project
             if repository := repository_of(self.state, session):
@@ -166,7 +165,7 @@ class Step:
         """
         if self.session.local or not logs_on(self.state):
             return
-        whole: Attributes = {sc.LOG_RECORD_UID: ids.log_uid(event.name, self.session.id, at, *key), **self.base()}
+        whole: Attributes = {**self.base(), sc.LOG_RECORD_UID: ids.log_uid(event.name, self.session.id, at, *key)}
         if place.prompt:
             whole[sc.PROMPT_ID] = place.prompt_id
         whole[sc.GEN_AI_AGENT_NAME] = place.agent or self.session.agent
@@ -235,11 +234,13 @@ class Step:
         at: int = 0,
     ) -> None:
         """Like `add`, for what is a project's: its name and its labels are among the attributes."""
-        labels: tuple[tuple[str, str], ...] = ()
+        labels = self._labels().items()
+        self.add(instrument, value, *labels, (sc.PROJECT, self.project), *attributes, place=place, own_id=own_id, at=at)
+
+    def _labels(self) -> Mapping[str, str]:
+        """Those that the project was given. Whoever adds attributes puts them after these: no label replaces one."""
         policy = self.state.world.policy
-        if policy and (given := policy.labels.get(self.project)):
-            labels = tuple(given.items())
-        self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id, at=at)
+        return policy.labels.get(self.project, _NONE) if policy else _NONE
 
 
 def logs_on(state: State) -> bool:

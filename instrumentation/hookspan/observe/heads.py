@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -86,8 +86,8 @@ class Heads:
         self._seen: dict[str, tuple[int, int, int]] = {}
         self._listed: tuple[float, object, list[_Log]] = 0.0, None, []
 
-    def step(self, now: int, trees: Mapping[str, WorkTree]) -> list[HeadMoved]:
-        """What is new in the logs at `now` (Unix ns); `trees` has what is known already.
+    def step(self, now: int, trees: Mapping[str, WorkTree], opted_out: Collection[str] = ()) -> list[HeadMoved]:
+        """What is new in the logs at `now` (Unix ns), but for projects that are not recorded; `trees`: what is known.
 
         By time, but those of one log as they came: git takes a commit's date from whoever sets it.
         """
@@ -95,7 +95,7 @@ class Heads:
         for log in self._logs(trees):
             known = trees.get(log.tree)
             latest = 0
-            for fact in self._read(log, WorkTree(since=log.since, newest=known.newest if known else "")):
+            for fact in self._read(log, WorkTree(since=log.since, newest=known.newest if known else ""), opted_out):
                 if fact.at > now + AHEAD * NANO:  # it would take all the work until then
                     fact.at = now
                 latest = max(latest, fact.at)
@@ -116,7 +116,7 @@ class Heads:
             self._listed = now, _stamp(trees, logs), logs
         return logs
 
-    def _read(self, log: _Log, known: WorkTree) -> Iterator[HeadMoved]:
+    def _read(self, log: _Log, known: WorkTree, opted_out: Collection[str]) -> Iterator[HeadMoved]:
         tree, git, repository, _ = log
         path = f"{git}/logs/HEAD"
         try:
@@ -126,13 +126,16 @@ class Heads:
         stamp = status.st_mtime_ns, status.st_size, status.st_ino
         if self._seen.get(path) == stamp:
             return
+        project = repositories.project_name(tree)
+        if project in opted_out:
+            self._seen[path] = stamp
+            return
         entries = list(_entries(path))
         new = _after(entries, known)
         if len(entries) - new <= MOST:
             self._seen.pop(path, None)
             self._seen[path] = stamp
         branches = _branches(entries, git)
-        project = repositories.project_name(tree)
         told = 0
         for entry, branch in zip(entries[new:], branches[new:], strict=True):
             commit = read_commit(repository, entry.new) if entry.new.strip("0") else None

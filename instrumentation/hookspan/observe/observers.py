@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -92,6 +93,7 @@ class Observers:
             if self._newest:
                 return [wire.encode(fact) for fact in self._newest]
         self._broke_off = True
+        began = time.monotonic_ns()
         facts: list[Fact] = []
         self._newest = facts
         facts += self._registry.step(now, state, look=True)
@@ -101,9 +103,10 @@ class Observers:
         facts += self._processes.step(now, sessions)
         facts += timers.step(now, sessions, self._idle)
         facts += timers.lulls(now, sessions)
-        facts += self._heads.step(now, state.world.trees)
+        facts += self._heads.step(now, state.world.trees, self._policy.opted_out if self._policy else ())
         busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
-        self._looked, self._due = now, now + (BUSY if busy else IDLE)
+        took = time.monotonic_ns() - began  # not of the pause: one that takes longer would be due at once again
+        self._looked, self._due = now, now + took + (BUSY if busy else IDLE)
         self._broke_off = False
         return [wire.encode(fact) for fact in facts]
 

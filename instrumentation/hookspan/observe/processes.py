@@ -189,10 +189,13 @@ class Processes:
         return None
 
     def _gone(self, session: SessionState) -> ClientGone:
-        """The fact that the client is gone: since it was last seen running, or else since its last event."""
+        """The fact that the client is gone: since it was last seen running, or else since its last event.
+
+        Another one after a later record: with a late hook it is the session's client again.
+        """
         return ClientGone(
             at=max(session.last, self._alive.get(session.pid, 0)),
-            key=f"gone:{session.pid}:{session.opened}",
+            key=f"gone:{session.pid}:{session.opened}:{session.last_record}",
             session=session.id,
             judged_at=session.last_record,
             pid=session.pid,
