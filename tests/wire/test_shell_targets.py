@@ -41,6 +41,7 @@ from hookspan.wire.shell_targets import targets
         ("diff <(sort a) <(sort b) > c", "/w/c"),
         ("truncate -s 0 log", "/w/log"),
         ("awk '$1 > 3' in", ""),
+        ("rm a\u00a0b.png c\u202fd \f\v\x1c\x85\u3000 e", "/w/a\u00a0b.png /w/c\u202fd /w/\f\v\x1c\x85\u3000 /w/e"),
     ],
 )
 def test_files(command, files):
@@ -75,7 +76,7 @@ QUOTES = ["'", '"', "\\", "\n", " ", "$", "/", "\t", "\0", "a", "E"]
 WORDS = [">", "<<", "&", "(", ")", "rm ", "cd ", "git -C ", "sed -i "]
 
 
-@given(st.lists(st.sampled_from(QUOTES + WORDS), max_size=60).map("".join))
+@given(st.lists(st.sampled_from(QUOTES + WORDS) | st.characters(), max_size=60).map("".join))
 def test_any_text(command):
     found = targets(command, "/w")
     assert all(path.startswith("/") for path in (*found.files, found.tree or "/"))

@@ -20,7 +20,8 @@ MOST: Final = 16
 """Files of one command."""
 
 _MAY_WRITE: Final = re.compile(r">|\b(?:tee|sed|perl|mv|cp|rm|unlink|truncate|git)\b")
-_WORD: Final = re.compile(r"""[^\s'"\\;|&<>()]+""")
+_WORD: Final = re.compile(r"""[^ \t\r\n'"\\;|&<>()]+""")
+"""Of all blanks these alone end a word, as in the shell: at one that `_step` knows nothing of, it would go nowhere."""
 _SINGLE: Final = re.compile(r"'([^']*)'")
 _DOUBLE: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r'\\([$`"\\\n])')
