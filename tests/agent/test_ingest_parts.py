@@ -3,11 +3,15 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from hookspan.agent import status
 from hookspan.agent.ingest import Ingest, Watermark
 from hookspan.agent.ingest import disk as disks
 from hookspan.agent.ingest.disk import Disk, is_disk
@@ -178,3 +182,25 @@ def test_an_interval_is_due_at_once_and_then_not_before_its_time():
     assert not interval.is_due()
     interval.again_in(0.0)
     assert interval.is_due()
+
+
+def test_a_file_that_is_taken_in_while_all_are_listed_is_not_counted(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+    paths.create()
+    for name in ("stray-1", "stray-2"):
+        (paths.journal / name).write_text("x")
+
+    @contextmanager
+    def listing(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        def entries() -> Iterator[os.DirEntry[str]]:
+            for entry in sorted(found, key=lambda entry: entry.name):
+                if entry.name == "stray-1":
+                    os.unlink(entry.path)
+                yield entry
+
+        with scandir(folder) as found:
+            yield entries()
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", listing)
+    told = status.journal(paths)
+    assert (told["strays"], told["bytes"]) == (1, 1)

@@ -132,6 +132,11 @@ def test_edit_saves_what_is_allowed(run: Callable[..., Result], tmp_path: Path, 
     monkeypatch.setenv("VISUAL", "true")
     assert run("edit").stdout == "Nothing was changed.\n"
     before = file.read_text()
+    monkeypatch.setenv("VISUAL", f"sh -c 'echo \"# by another\" >> {file}; echo days = 30 >> $0'")
+    with pytest.raises(UserError, match="nothing was changed"):
+        run("edit")
+    assert file.read_text() == before + "# by another\n"
+    file.write_text(before)
     monkeypatch.setenv("VISUAL", "sed -i '$ a days = true'")
     with pytest.raises(UserError, match="nothing was changed"):
         run("edit")

@@ -17,6 +17,7 @@ from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.wire import encode
+from hookspan.wire.facts import TranscriptRead
 from tests.agent.ingest import take_in
 from tests.command import call
 from tests.model.replay import KEY, SESSIONS, play
@@ -105,6 +106,15 @@ def test_who_needs_you_first(home):
     assert run(home, "sessions", "--project", "nowhere").stdout == "No such sessions.\n"
 
 
+def test_who_waits_is_shown_however_many_are_newer(home):
+    (row,) = json.loads(run(home, "sessions", "--json", "-n", "1").stdout)
+    assert row["id"].startswith("aaaa0000")
+    newer = [one for one in json.loads(run(home, "sessions", "--json").stdout) if one["last"] > row["last"]]
+    assert newer, "or it would be shown for that"
+    both = json.loads(run(home, "sessions", "--json", "-n", "2", "--state", "waiting", "--state", "ended").stdout)
+    assert [one["phase"] for one in both] == ["waiting", "ended"]
+
+
 def test_a_session_s_row_and_its_span_say_the_same(home):
     rows = json.loads(run(home, "sessions", "--json").stdout)
     compared = set()
@@ -177,6 +187,23 @@ def test_last_is_the_newest_turn(home):
     found = json.loads(run(home, "trace", "last", "--json").stdout)
     turns = [span for span in found["spans"] if span["name"] == "invoke_agent claude-code"]
     assert len(turns) == 1
+
+
+def test_last_is_the_newest_turn_though_another_session_works(tmp_path):
+    start = time.time_ns() - 3600 * 10**9
+
+    def event(session: str, second: int, name: str, prompt: str = "") -> bytes:
+        about = {"hook_event_name": name, "session_id": session, "prompt_id": prompt, "cwd": "/home/u/shop"}
+        return json.dumps({"v": 1, "at": start + second * 10**9, "event": about}).encode()
+
+    def turn(session: str, begun: int, ended: int, prompt: str, then: str) -> list[bytes]:
+        read = TranscriptRead(at=start + (ended + 2) * 10**9, key=f"read:{prompt}", session=session)
+        told = (begun, "UserPromptSubmit", prompt), (ended, "Stop", prompt), (ended + 1, "UserPromptSubmit", then)
+        return [event(session, 0, "SessionStart"), *(event(session, *each) for each in told), encode(read)]
+
+    older = [*turn("working", 1, 100, "old", "now"), event("working", 3000, "PreToolUse", "now")]
+    take_in(Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)}), older + turn("idle", 1, 2000, "new", "next"))
+    assert json.loads(run(tmp_path, "trace", "last", "--json").stdout)["session"]["id"] == "idle"
 
 
 def test_last_is_a_turn_that_somebody_typed_and_names_what_came_of_it(tmp_path):

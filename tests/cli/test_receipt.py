@@ -63,6 +63,21 @@ def test_a_commit_a_branch_a_pull_request_and_all(machine: Machine):
     assert nano(machine, "--all") == ([*last, *first, 1_000_000_001], 50_600)
 
 
+def test_what_is_not_of_this_repository_is_left_out(tmp_path: Path):
+    """Of a commit that was told of nobody knows where it is, and it may be elsewhere; its project's work is as well."""
+    machine = Machine(tmp_path)
+    acme = machine.repository("acme")
+    machine.call(1, machine.shop, 1_000)
+    machine.use(1, "Bash", lambda: machine.commit_a_file(machine.shop))
+    machine.call(2, acme, 50_000)
+    machine.use(2, "Bash", lambda: machine.commit_a_file(acme))
+    machine.call(2, acme, 700_000)
+    machine.state.world.trees.pop(str(acme))
+    machine.end()
+    machine.receipts()
+    assert nano(machine, "--all") == nano(machine, "main") == ([1_000], 0)
+
+
 def test_what_people_read(machine: Machine):
     one = receipt(machine, "HEAD").stdout
     assert "A | <b>pipe</b>" in one

@@ -38,6 +38,24 @@ def test_it_is_a_part_of_what_was_paid_and_says_what_to_do(home):
     assert "Nothing held anybody up" in run(home, "waste", "--project", "no such").stdout
 
 
+def test_what_to_allow_is_what_this_project_was_asked(tmp_path):
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    played = play("permission_approved", tmp_path / "played").records
+    records = [line.replace(b"touch built.txt; sleep 0.5", b"npm test") for line in played]
+    for number in range(4):
+        other = [
+            line.replace(b"3e76516d", b"%08d" % number).replace(b"/shop", b"/other").replace(b'"shop"', b'"other"')
+            for line in records
+        ]
+        take_in(paths, other if number else records)
+    copied = {
+        project: [row["copy"] for row in json.loads(told)["rows"] if row["what"] == "Bash npm"]
+        for project in ("shop", "other")
+        if (told := run(tmp_path, "waste", "--since", "all", "--project", project, "--json").stdout)
+    }
+    assert [bool(copy) for copies in copied.values() for copy in copies] == [False, True]
+
+
 def test_the_spans_of_each_are_as_many_as_were_counted(home):
     reader = Reader(Paths.from_environment({"HOOKSPAN_HOME": str(home)}))
     searched = 0

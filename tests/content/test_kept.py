@@ -1,6 +1,7 @@
 """What is said in a session is found within moments, as long as it is kept, and no byte of it stays afterwards."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -8,10 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from hookspan.agent import keeping
+from hookspan.cli.verbs.search import search as command
 from hookspan.config import load
 from hookspan.content import ContentDb, Kept, Search, archived_files, archived_lines
+from hookspan.content import search as searching
 from hookspan.model import ids
 from hookspan.record import replace
 from hookspan.store import Reader, Retention, Store
@@ -44,7 +48,7 @@ def worked(machine: Machine, mark: str) -> Said:
     return said
 
 
-def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]):
+def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch):
     machine = make_machine(settings=QUIET)
     machine.up()
     said = worked(machine, "zebra")
@@ -63,7 +67,15 @@ def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]
     assert [hit["tool"] for hit in search(machine, "zebra", "--outcome", "error")] == ["Read"]
     assert {hit["kind"] for hit in search(machine, "--tool", "Bash")} == {"call", "result"}
     assert len(search(machine, "zebra", "--project", "shop")) == 7
+    assert len(search(machine, "--since", "1h", "-n", "100")) >= 7, "whatever was said then"
+    assert search(machine, "--longer", "1h") == [] != search(machine, "--longer", "1ms")
     assert search(machine, "zebra", "--project", "other") == []
+    with monkeypatch.context() as patch:  # a page may come to its end before it has found anything
+        patch.setattr(searching, "LOOKED_MAX", 1)
+        done = CliRunner(env=machine.env).invoke(command, ["zebraResult", "--longer", "1ms", "--json"])
+        assert [hit["kind"] for hit in json.loads(done.output)] == ["result"]
+        done = CliRunner(env=machine.env).invoke(command, ["--tool", "Bash", "--longer", "1ms", "--json"])
+        assert [hit["kind"] for hit in json.loads(done.output)] == ["result", "call"]
     assert machine.cli("flush", "--wait", "60s").returncode == 0
     (denied,) = machine.json("search", "--spans", "--tool", "Read", "--outcome", "error")
     assert denied["span"] == search(machine, "zebraError")[0]["span"]

@@ -88,16 +88,15 @@ def journal(paths: Paths) -> dict[str, Any]:
         "strays": 0,
         "quarantine_bytes": 0,
     }
-    for entry in _entries(paths.journal):
-        size = entry.stat(follow_symlinks=False).st_size
+    for name, size in _files(paths.journal):
         report["bytes"] += size
-        if entry.name == paths.current.name:
+        if name == paths.current.name:
             report["current_bytes"] = size
-        elif entry.name.startswith("stray-"):
+        elif name.startswith("stray-"):
             report["strays"] += 1
-        elif entry.name.endswith((".jsonl", ".jsonl.gz")):
+        elif name.endswith((".jsonl", ".jsonl.gz")):
             report["segments"] += 1
-    report["quarantine_bytes"] = sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(paths.quarantine))
+    report["quarantine_bytes"] = sum(size for _, size in _files(paths.quarantine))
     return report
 
 
@@ -108,13 +107,14 @@ def drops(paths: Paths) -> dict[str, dict[str, float]]:
     return {reason: {"count": count, "last": last / 1e9} for reason, (count, last) in read(paths).items() if count}
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Names of the files in a folder, and their bytes."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
                     if entry.is_file(follow_symlinks=False):
-                        yield entry
+                        yield entry.name, entry.stat(follow_symlinks=False).st_size
                 except FileNotFoundError:  # taken in or deleted since
                     continue
     except FileNotFoundError:

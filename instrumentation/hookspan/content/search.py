@@ -21,6 +21,7 @@ from hookspan.paths import Paths
 from hookspan.store import Identity, Reader
 from hookspan.store.database import Reading
 from hookspan.store.readings import Readings
+from hookspan.store.schema import INTEGER_MAX
 
 from . import database, words
 from .database import MIGRATIONS, SLOT
@@ -59,7 +60,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     longer: int = 0
     costlier: float = 0.0
     since: int = 0
-    until: int = (1 << 63) - 1
+    until: int = INTEGER_MAX
     before: int = 0
     limit: int = 20
 
@@ -67,6 +68,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     def asks_more(self) -> bool:
         """Whether more is asked than the index knows."""
         return bool(self.agent or self.asks_spans)
+
+    @property
+    def asks_when(self) -> bool:
+        """Whether it is asked when it was."""
+        return bool(self.since) or self.until != INTEGER_MAX
 
     @property
     def asks_spans(self) -> bool:
@@ -177,7 +183,7 @@ class Search:
         asked = words.terms(query.text)
         match = _match(query, words.expression(asked))
         with self.reading() as db:
-            if db is None or not (match or query.agent):
+            if db is None or not (match or query.asks_more or query.asks_when):
                 return Hits(hits=[])
             if query.asks_more:
                 return self._looked_at(db, query, match, asked)

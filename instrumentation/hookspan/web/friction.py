@@ -182,6 +182,17 @@ class _DayOfWaits:
         self.projects: dict[str, float] = defaultdict(float)
 
 
+def meant(spans: Iterable[Span], project: str, agent: str) -> list[Span]:
+    """Those of a project and of a coding agent, either empty for any; none of imported and made-up sessions."""
+    return [
+        span
+        for span in spans
+        if not span.local
+        and project in {"", span.attributes.get(sc.PROJECT)}
+        and (not agent or span.attributes.get(sc.SERVICE_NAME, "") == service_of(agent))
+    ]
+
+
 def rules(spans: Iterable[Span]) -> list[schemas.Rule]:
     """What Claude Code was always allowed and has a rule, those that save most time first."""
     groups: dict[tuple[str, str], list[Span]] = defaultdict(list)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from hookspan.store import Reader
 from hookspan.units import age, elapsed, money
 
 COUNT: Final = 20
+OPEN_MAX: Final = 1000
 PLAIN_WIDTH: Final = 120  # columns where there is no terminal
 WIDEST: Final = {"state": 40}  # columns; with what an alarm says
 AGENT_PLACE: Final = 3  # before the project
@@ -69,22 +70,28 @@ def listing(
     as_json: bool = False,
 ) -> str:
     """At most `count` of those that are meant, as lines or as JSON."""
-    phases = [phase for each in state for phase in STATES[each]]
+    phases = [phase for each in state for phase in STATES[each]] or ORDER
     reader = Reader(paths)
-    rows = reader.sessions(
-        open_only=open_only, project=project, branch=branch, agent=agent, phases=phases, since=since, limit=count
-    )
+    about: dict[str, Any] = {"project": project, "branch": branch, "agent": agent, "since": since}
+    rows = _open(reader, [phase for phase in phases if phase is not SessionPhase.ENDED], about)[:count]
+    if SessionPhase.ENDED in phases and len(rows) < count:
+        rows += reader.sessions(open_only=open_only, phases=[SessionPhase.ENDED], limit=count - len(rows), **about)
     if not load(paths).content.local:
         rows = [without_content(row) for row in rows]
-    rows.sort(key=lambda row: ORDER.index(row.phase))
     if as_json:
         return json.dumps([msgspec.to_builtins(row) for row in rows])
     if not rows:
         from hookspan.cli.terminal import unread
 
-        filtered = open_only or project or branch or agent or phases or since
+        filtered = open_only or state or any(about.values())
         return unread.explained("No such sessions." if filtered else "No sessions yet.", paths)
     return "\n".join(table(rows, time.time_ns(), columns(PLAIN_WIDTH), agents=len(reader.agents()) > 1))
+
+
+def _open(reader: Reader, phases: Sequence[SessionPhase], about: Mapping[str, Any]) -> list[SessionRow]:
+    """All that are in one of these phases, those that need you first; one that waits may be long without an event."""
+    rows = reader.sessions(open_only=True, phases=phases, limit=OPEN_MAX, **about) if phases else []
+    return sorted(rows, key=lambda row: ORDER.index(row.phase))
 
 
 def table(rows: Sequence[SessionRow], now: int, columns: int, *, agents: bool = False) -> Iterator[str]:

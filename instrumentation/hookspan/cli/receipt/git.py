@@ -32,6 +32,12 @@ class Repository:
         """The full id of what git knows by that name; empty for nothing."""
         return "" if name.startswith("-") else self._ask("rev-parse", "--verify", "-q", f"{name}^{{commit}}")
 
+    def has(self, names: Sequence[str]) -> set[str]:
+        """Those of the names that are commits here."""
+        wanted = [f"{name}^{{commit}}" for name in names]
+        text = self._ask("cat-file", "--batch-check=%(objecttype)", given=wanted) if wanted else ""
+        return {name for name, kind in zip(names, text.splitlines(), strict=False) if kind == "commit"}
+
     def is_branch(self, name: str) -> bool:
         """Whether there is such a branch."""
         return bool(self._ask("rev-parse", "--verify", "-q", f"refs/heads/{name}"))

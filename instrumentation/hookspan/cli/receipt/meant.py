@@ -82,7 +82,9 @@ def _of_repository(found: Receipts, repository: Repository) -> list[Receipt]:
     if not repository.git:
         return found.receipts
     number = tree_number(repository.git)
-    return [receipt for receipt in found.receipts if receipt.repository in {number, 0}]
+    # Of a commit that only the agent told of nobody knows the repository but git.
+    known = repository.has([receipt.sha for receipt in found.receipts if not receipt.repository])
+    return [receipt for receipt in found.receipts if receipt.repository == number or receipt.sha in known]
 
 
 def _of_branch(found: Receipts, own: list[Receipt], repository: Repository, *names: str) -> Meant:

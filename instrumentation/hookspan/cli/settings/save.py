@@ -39,7 +39,7 @@ def edit(paths: Paths) -> None:
             click.echo("Nothing was changed.")
             return
         try:
-            write(paths, edited)
+            _replace(paths, before, edited)
             break
         except UserError as error:
             click.echo(f"error: {error}", err=True)
@@ -47,10 +47,17 @@ def edit(paths: Paths) -> None:
                 raise UserError(
                     "nothing was changed", hint="`hookspan config edit` opens the file as it was"
                 ) from error
-            text = edited
+            text, before = edited, read_text(paths.config)
     for warning in load(paths, os.environ).warnings:
         click.echo(f"warning: {warning}", err=True)
     _apply(paths)
+
+
+def _replace(paths: Paths, before: str | None, text: str) -> None:
+    """Write the user's file, unless it has come to hold something else. Raises UserError."""
+    if read_text(paths.config) != before:
+        raise UserError(f"`{paths.config}` was changed meanwhile by somebody else; to save it again replaces that")
+    write(paths, text)
 
 
 def _apply(paths: Paths) -> None:

@@ -49,8 +49,15 @@ def find(reader: Reader, id_: str) -> tuple[SessionRow | None, list[Span]]:
 
 
 def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
+    """The turn that has ended last, of any session; one that began by itself only where there is no other."""
+    newest: tuple[bool, int, SessionRow, Span] | None = None
     for row in reader.sessions(limit=100):
-        if turns := reader.turns_of_session(row.id):
-            yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION]
-            return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
+        if newest is not None and newest[0] and row.last < newest[1]:
+            break
+        for turn in reader.turns_of_session(row.id):
+            is_yours = turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION
+            if newest is None or (is_yours, turn.end) > newest[:2]:
+                newest = is_yours, turn.end, row, turn
+    if newest is not None:
+        return newest[2], reader.spans_of_trace(newest[3].trace_id)
     raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")

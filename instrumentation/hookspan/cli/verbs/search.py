@@ -22,7 +22,7 @@ from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, printable, short, width
 from hookspan.clients.message import Kind
 from hookspan.config import load
-from hookspan.content import Query, Search
+from hookspan.content import Hit, Query, Search
 from hookspan.errors import UserError
 from hookspan.model.rows import Span
 from hookspan.opted_out import OptedOut
@@ -98,8 +98,19 @@ def search(
         text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
         several = len(reader.agents()) > 1
         with contextlib.closing(Search(paths, reader)) as content:
-            hits = content.messages(Query(text=text, kind=kind or "", **asked)).hits
+            hits = _all(content, Query(text=text, kind=kind or "", **asked))
     _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], several, as_json=as_json)
+
+
+def _all(content: Search, query: Query) -> list[Hit]:
+    """As many as are asked for, if there are so many: a page may have looked at its share and found fewer."""
+    found: list[Hit] = []
+    while True:
+        hits = content.messages(query)
+        found += hits.hits
+        if len(found) >= query.limit or not hits.next:
+            return found[: query.limit]
+        query = msgspec.structs.replace(query, before=hits.next)
 
 
 def _of_span(span: Span, *, labels: bool) -> dict[str, Any]:

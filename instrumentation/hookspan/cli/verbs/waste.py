@@ -53,7 +53,8 @@ def waste(since: int, until: int | None, project: str, agent: str | None, count:
     with contextlib.closing(PageReader(paths)) as reader:
         sums = reader.waste(query, count)
         with reader.moment() as moment:
-            rules = friction.rules(moment.waited(since)) if settings.content.local else []
+            asked_about = [span for span in moment.waited(since) if span.end < end]
+            rules = friction.rules(friction.meant(asked_about, project, agent or "")) if settings.content.local else []
         hidden = OptedOut(settings.projects).names
         most = [reader.wasted_sessions(query, one, told.SESSIONS) for one in sums]
     rows = told.rows(sums, rules)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.clients import service_of
 from hookspan.store import WasteQuery
 from hookspan.web import accounts, schemas, serializers, waste
 from hookspan.web import friction as figures
@@ -33,12 +31,8 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
     since = midnight(first)
     with context.reader.moment() as moment:
         position = moment.position()
-        calls = [span for span in moment.waited(since) if not span.local]
+        calls = figures.meant(moment.waited(since), project, agent)
         projects = moment.projects()
-    if project:
-        calls = [span for span in calls if span.attributes.get(sc.PROJECT) == project]
-    if agent:
-        calls = [span for span in calls if span.attributes.get(sc.SERVICE_NAME, "") == service_of(agent)]
     rules = figures.rules(calls) if content else []
     sums = context.reader.waste(WasteQuery(since=since, project=project, agent=agent, local=False), waste.SHOWN)
     slot, shift = slots_of_days(first, today.date())

@@ -60,7 +60,10 @@ def _of_others(top: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """What belongs to others, what they can write, what they can only read; a link's own mode means nothing."""
     foreign, writable, readable = [], [], []
     for path in (top, *top.rglob("*")):
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # what was being written, and is done
+            continue
         if status.st_uid != os.geteuid():
             foreign.append(path)
         elif stat.S_ISLNK(status.st_mode):
