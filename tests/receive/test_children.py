@@ -56,6 +56,14 @@ def suite(*spans: Span) -> ResourceSpans:
     return _resource("shop-tests", "shop.tests", spans)
 
 
+def naming(*spans: Span) -> ResourceSpans:
+    """What a program sends that names its call itself."""
+    named = suite(*spans)
+    for key, value in {"session.id": "session", "gen_ai.tool.call.id": "call_1"}.items():
+        named.resource.attributes.append(KeyValue(key=key, value=AnyValue(string_value=value)))
+    return named
+
+
 def client(*spans: Span) -> ResourceSpans:
     """What the client sends."""
     return _resource("claude-code", "com.anthropic.claude_code.tracing", spans)
@@ -107,12 +115,30 @@ def test_a_span_waits_for_its_parents_and_for_the_call(taker):
 
 def test_a_program_that_names_its_call_waits_for_nobody(taker):
     """One that has no TRACEPARENT, and knows from its environment who runs it."""
-    named = suite(span(2, 0, "pytest"), span(3, 2))
-    for key, value in {"session.id": "session", "gen_ai.tool.call.id": "call_1"}.items():
-        named.resource.attributes.append(KeyValue(key=key, value=AnyValue(string_value=value)))
-    (spans,) = take(taker, named).values()
+    (spans,) = take(taker, naming(span(2, 0, "pytest"), span(3, 2))).values()
     assert [(one.span_id, one.parent_id) for one in spans] == [(id_(2), ""), (id_(3), id_(2))]
     assert taker.stats()["waiting"] == 0
+
+
+def test_a_program_that_names_its_call_may_go_on_for_long(taker):
+    """Its tests end one after the other, and what is above them all comes last."""
+    for number in range(3, 6):
+        at = NOW + number * 25 * SECOND
+        assert take(taker, naming(span(number, 2, start=at, end=at + SECOND)), at=at) == {}
+        assert take(taker, client(span(9, 0)), at=at + 20 * SECOND) == {}
+    (spans,) = take(taker, naming(span(2, 0, "pytest")), at=NOW + 200 * SECOND).values()
+    assert [(one.span_id, one.parent_id, one.orphan) for one in spans] == [
+        (id_(2), "", False),
+        *((id_(number), id_(2), False) for number in range(3, 6)),
+    ]
+
+
+def test_a_program_that_goes_on_is_not_forgotten_for_calls_that_have_none(taker):
+    take(taker, suite(span(2, 1)), client(execution(1)))
+    for number in range(100, 100 + 2 * joining.CALLS_KEPT):
+        take(taker, client(execution(number, f"toolu_{number}")))
+        if number % 100 == 0:
+            assert take(taker, suite(span(10_000 + number, 1)))
 
 
 def test_calls_that_run_at_the_same_time_are_told_apart(taker):

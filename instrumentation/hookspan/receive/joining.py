@@ -87,11 +87,19 @@ class Trace:
 
 @dataclass(slots=True)
 class Call:
-    """A call that is over, since when that is known, and how many spans are kept below it."""
+    """A call that is over, since when that is known, and how many spans are kept below it.
+
+    Of one that goes on: as far as its program has told, and when it told last.
+    """
 
     execution: Execution
     since: int
     kept: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is one that a program has named, whose end nobody tells."""
+        return not self.execution.start
 
     def ran(self, at: int) -> bool:
         """Whether it ran then."""
@@ -165,7 +173,11 @@ class Joining:
         self._traces.pop(trace_id, None)
         self._traces[trace_id] = True
         bound(self._traces, CALLS_KEPT)
-        if execution is None or execution.span_id in self._calls:
+        if execution is None:
+            return []
+        if known := self._calls.get(execution.span_id):
+            if known.goes_on:
+                known.execution, known.since = execution, now
             return []
         self._calls[execution.span_id] = Call(execution, now)
         bound(self._calls, CALLS_KEPT)
@@ -182,7 +194,7 @@ class Joining:
         self._looked = now
         over: dict[str, list[Call]] = {}
         for one in reversed(self._calls.values()):
-            if now - one.since > ORPHANED:
+            if now - one.since > (STRANGE if one.goes_on else ORPHANED):
                 over.setdefault(one.execution.trace_id, []).append(one)
         facts: list[Children] = []
         for trace_id, trace in self._waiting.items():
@@ -225,6 +237,8 @@ class Joining:
 
     def _below(self, call: Call, tops: Iterable[ChildSpan], trace: Trace) -> list[Children]:
         """Nearest to the call first; what is beyond the limit is counted at the nearest above it that is kept."""
+        own = call.execution.span_id
+        self._calls[own] = self._calls.pop(own)  # of too many calls those go that nothing has come for
         kept: dict[str, ChildSpan] = {}
         ways: dict[str, str] = {}
         left: Counter[str] = Counter()
