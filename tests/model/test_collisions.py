@@ -14,7 +14,7 @@ from hookspan.model.rows import Collided, Increment, Span
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.wire import encode
-from hookspan.wire.facts import Repository
+from hookspan.wire.facts import Repository, ToolResult
 from tests.model.replay import KEY
 
 SECOND = 1_000_000_000
@@ -213,6 +213,15 @@ def test_lines_are_known_for_certain_when_a_call_has_ended(two):
     two.done("b", (" before", "-    total = 2", "+    total = 3"))
     assert (two.mark("b"), len(two.news)) == ("lines a x.py", 1)
     assert two.spans[-1].attributes[sc.COLLISION] == "lines"
+
+
+def test_a_patch_that_only_the_transcript_tells_has_failed_wrote_nothing(two):
+    patch = f"*** Begin Patch\n*** Update File: {SHOP}/y.py\n@@\n-total = 2\n+total = 3\n*** End Patch\n"
+    two.call("c", "apply_patch", {"command": patch}, client="codex", turn_id="t")
+    call = two.inputs["c"]["tool_use_id"]
+    two.take(ToolResult(at=two.now, key="result", session="c", tool_use_id=call, over=True))
+    two.edit("b", f"{SHOP}/y.py", "total = 2", "total = 4")
+    assert (two.mark("b"), two.news) == ("beside a", [])
 
 
 def test_a_call_that_was_refused_wrote_nothing(two):

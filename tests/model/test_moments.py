@@ -20,6 +20,7 @@ from hookspan.observe import timers
 from hookspan.observe.processes import Processes
 from hookspan.wire import Record, Reduced
 from hookspan.wire.facts import (
+    AttemptFailed,
     ClientGone,
     CostState,
     ModelCall,
@@ -478,3 +479,14 @@ def test_a_client_that_is_gone_is_told_again_if_a_hook_of_its_was_late(told):
         for fact in processes.step(now + 60 * SECOND, [session]):
             told.take(fact)
         assert (session.pid, session.ended) == (here, 0)
+
+
+def test_attempts_of_a_client_that_was_killed_are_none_of_its_successor_s(told):
+    told.begin()
+    moment = START + 10 * SECOND
+    told.take(AttemptFailed(at=moment, key="attempt", session="s", status=529, attempt=1, most=10))
+    told.take(ClientGone(at=START, key="gone", session="s", pid=PID))
+    told.read(20)
+    told.event(30, "SessionStart", prompt="", source="resume", client_pid=PID + 1)
+    (session,) = told.state.sessions.values()
+    assert not session.attempts

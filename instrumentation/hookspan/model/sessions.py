@@ -335,6 +335,7 @@ def finish(step: Step) -> None:
         tools.close_open(step, "", at, outcome, agent_id=call)
     turns.count_time(step, ended=True)  # of turns that only a workflow kept waiting
     session.waits.clear()
+    session.attempts.clear()  # the client has given up
     for prompt in {compaction.place.prompt for compaction in session.compactions}:
         calls.write_compactions(step, at, of=prompt)
     watchdog.over(session, at)

@@ -119,6 +119,8 @@ def told(step: Step, fact: ToolResult) -> None:
         if wait := dialogs.of_call(step, call):
             decision = Decision.APPROVED if wait.running_at else Decision.UNKNOWN
             start = _close_dialog(step, call, wait, fact.at, decision, Basis.TRANSCRIPT, failed)
+        if not call.program:
+            collisions.never_ran(step, call)
         _write(step, call, start, fact.at, Outcome.ERROR, failed)
 
 
