@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import random
@@ -177,6 +178,27 @@ def test_a_restart_goes_on_where_the_facts_end(tmp_path):
         rest = [one for one in step(transcripts, again) if isinstance(one, ModelCall) and one.file == fact.file]
         same = [one for one in whole if one.file == fact.file]
         assert rest == same[same.index(fact) + 1 :]
+
+
+@pytest.mark.parametrize("name", ["queued_next", "interactive", "compact_auto", "compact", "esc_stream"])
+def test_wherever_a_reader_begins_anew_the_rest_is_of_the_same_turns(name, tmp_path):
+    grow(name, tmp_path).until(1 << 62)
+    session, transcripts = session_of(name, tmp_path)
+    whole = [fact for fact in step(transcripts, session) if fact.file]
+    assert len({fact.prompt for fact in whole if isinstance(fact, ModelCall)}) > 1
+    for number, (newest, following) in enumerate(itertools.pairwise(whole), 1):
+        if newest.offset == following.offset:
+            continue  # of one line, and written to the journal at once
+        again, transcripts = session_of(name, tmp_path)
+        for fact in whole[:number]:
+            again.files[fact.file] = fact.offset
+            again.prompts[fact.file] = getattr(fact, "prompt", "") or again.prompts.get(fact.file, "")
+        known = {fact.key for fact in whole[:number]}
+        told_of = [
+            [(fact.key, getattr(fact, "prompt", "")) for fact in facts if fact.file and fact.key not in known]
+            for facts in (step(transcripts, again), whole)
+        ]
+        assert told_of[0] == told_of[1]
 
 
 def test_without_any_transcript_turns_are_written_all_the_same(tmp_path):

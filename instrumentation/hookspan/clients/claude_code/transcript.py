@@ -97,6 +97,7 @@ class TranscriptParser:
         self._labels, self._decisions = labels, decisions
         self._offset = offset
         self._prompt = prompt
+        self._prompt_offset: int | None = None  # of its line, until a fact tells of it: that is what a restart goes by
         self._version = ""
         self._is_job = False
         self._title = ""
@@ -123,6 +124,8 @@ class TranscriptParser:
             pending.append(self._queued_offset)
         if self._results:
             pending.append(self._results_offset)
+        if self._prompt_offset is not None:
+            pending.append(self._prompt_offset)
         return min(pending)
 
     @property
@@ -138,7 +141,7 @@ class TranscriptParser:
     def jump(self, offset: int) -> None:
         """Goes on from another place: the file is another one, or shorter."""
         self._offset = offset
-        self._request = self._message = self._queued = None
+        self._request = self._message = self._queued = self._prompt_offset = None
         self._results = {}
 
     def feed(self, data: bytes) -> Iterator[Fact]:
@@ -208,6 +211,8 @@ class TranscriptParser:
     def _place(self, fact: Fact, key: str) -> Fact:
         fact.key = f"{self._agent_id}/{key}" if self._agent_id else key
         fact.at = fact.at or self._last
+        if self._prompt and getattr(fact, "prompt", "") == self._prompt:
+            self._prompt_offset = None
         fact.session, fact.file, fact.offset = self._session, self._file, self.safe_offset
         return fact
 
@@ -290,8 +295,8 @@ class TranscriptParser:
 
     def _user(self, line: Line, message: Message, at: int, before: int) -> Iterator[Fact]:
         yield from self._take_results(line, message, before)
-        if line.prompt_id:
-            self._prompt = line.prompt_id
+        if line.prompt_id and line.prompt_id != self._prompt:
+            self._prompt, self._prompt_offset = line.prompt_id, before
         if line.prompt_source == "queued" and line.prompt_id:
             queued = self._queued
             if queued is None:
