@@ -81,6 +81,17 @@ def test_a_window_that_begins_anew() -> None:
     assert (window(state).used, window(state).spent) == (4, {"a": 2_000_000_000})
 
 
+def test_calls_between_two_windows_that_were_told_of_are_of_neither() -> None:
+    """Those of a client without a status line, and in a window of its own."""
+    state = started("a")
+    fold(state, 2, told(BEGIN + MINUTE, 90))
+    later = RESET + 48 * HOUR
+    for number, at in enumerate((RESET + HOUR, RESET + 24 * HOUR, later - HOUR, later - HOUR + MINUTE), 3):
+        fold(state, number, call("a", at, number))
+    fold(state, 7, told(later, 4, resets=later + 2 * HOUR))
+    assert window(state).spent == {"a": (5 + 6) * 10**9}
+
+
 def test_shares_are_of_the_calls_within_the_window() -> None:
     state = started("a", "b")
     fold(state, 3, told(BEGIN + MINUTE, 10))

@@ -27,6 +27,9 @@ FULL: Final = 100.0  # percent
 KEPT_SAMPLES: Final = 256
 """More than the whole percents that a window has."""
 KEPT_SESSIONS: Final = 256
+KEPT_LATER: Final = 256
+TOGETHER: Final = HOUR // 6
+"""Calls of a session within that time are kept as one."""
 
 
 class Quota(msgspec.Struct, kw_only=True):
@@ -36,13 +39,14 @@ class Quota(msgspec.Struct, kw_only=True):
         resets_at: When it begins anew, Unix nanoseconds.
         samples: (when, percent used): one for each change.
         spent: List price, in nano-USD, of the calls in it that hookspan saw, by session.
-        after: The same of calls after its end: they are in the next one, which nobody has told of yet.
+        later: Calls after its end, which may be in the next one that is told of: (when, session, nano-USD), those of a
+            session within ten minutes as one.
     """
 
     resets_at: int
     samples: list[tuple[int, float]] = []
     spent: dict[str, int] = {}
-    after: dict[str, int] = {}
+    later: list[tuple[int, str, int]] = []
 
     @property
     def used(self) -> float:
@@ -71,8 +75,10 @@ def learn(quotas: dict[str, Quota], limits: Sequence[RateLimit], at: int) -> boo
         if limit.resets_at <= at or limit.window not in LENGTH:
             continue
         if quota is None or limit.resets_at > quota.resets_at + SAME:
-            spent = {} if quota is None else quota.after
-            quotas[limit.window] = Quota(resets_at=limit.resets_at, samples=[(at, limit.used)], spent=spent)
+            new = quotas[limit.window] = Quota(resets_at=limit.resets_at, samples=[(at, limit.used)])
+            for when, session, nano in quota.later if quota else ():
+                if when >= new.resets_at - LENGTH[limit.window]:  # none of a window between, which nobody told of
+                    _add(new.spent, session, nano)
         elif limit.resets_at < quota.resets_at - SAME or limit.used <= quota.used:
             continue
         else:
@@ -88,12 +94,27 @@ def spend(quotas: dict[str, Quota], session: str, at: int, nano: int) -> bool:
     for window, quota in quotas.items():
         if at < quota.resets_at - LENGTH[window] or nano <= 0:
             continue
-        spent = quota.spent if at < quota.resets_at else quota.after
-        spent[session] = spent.get(session, 0) + nano
-        while len(spent) > KEPT_SESSIONS:
-            del spent[min(spent, key=spent.__getitem__)]
+        if at < quota.resets_at:
+            _add(quota.spent, session, nano)
+        else:
+            _add_later(quota.later, session, at, nano)
         counted = True
     return counted
+
+
+def _add(spent: dict[str, int], session: str, nano: int) -> None:
+    spent[session] = spent.get(session, 0) + nano
+    while len(spent) > KEPT_SESSIONS:
+        del spent[min(spent, key=spent.__getitem__)]
+
+
+def _add_later(later: list[tuple[int, str, int]], session: str, at: int, nano: int) -> None:
+    for place, (when, whose, known) in enumerate(later):
+        if whose == session and when <= at < when + TOGETHER:
+            later[place] = when, session, known + nano
+            return
+    later.append((at, session, nano))
+    del later[:-KEPT_LATER]
 
 
 def forget(quotas: Mapping[str, Quota], sessions: Iterable[str]) -> None:
@@ -101,7 +122,7 @@ def forget(quotas: Mapping[str, Quota], sessions: Iterable[str]) -> None:
     for session in sessions:
         for quota in quotas.values():
             quota.spent.pop(session, None)
-            quota.after.pop(session, None)
+            quota.later = [call for call in quota.later if call[1] != session]
 
 
 def forecast(window: str, quota: Quota, now: int) -> Forecast | None:
