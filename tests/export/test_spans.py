@@ -272,6 +272,17 @@ def test_who_has_drained_leaves_no_deadline_behind(span_export: SpanExport, sink
     assert span_export.stats()["failures"] == 0
 
 
+def test_it_ends_at_once_though_it_waits_for_more(
+    span_export: SpanExport, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what it reads the store with stays open, and the store's log is there after the agent's end."""
+    monkeypatch.setattr(queue, "LINGER", 2 * PATIENCE)
+    exporter = span_export.start(sink.url)
+    span_export.commit(1)
+    assert exporter.drain(PATIENCE)
+    assert exporter.spans.stop(PATIENCE)
+
+
 def test_who_drains_waits_for_no_exporter_that_ends(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(status=503)
     exporter = span_export.start(sink.url)

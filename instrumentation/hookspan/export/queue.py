@@ -239,8 +239,7 @@ class QueueExport(ABC, Generic[Row]):
             self._db.settle(Settlement(last, 0, {}), self.signal)
         self._state = "idle"
         self._settle_to(max(last, cursor))
-        self._wait(None, fresh=True)
-        if not self._draining():
+        if not (self._wait(None, fresh=True) or self._draining()):
             self._wait(LINGER)
 
     def _adopt(self) -> None:
@@ -366,11 +365,12 @@ class QueueExport(ABC, Generic[Row]):
     def _draining(self) -> bool:
         return bool(self._draining_until)
 
-    def _wait(self, seconds: float | None, *, fresh: bool = False) -> None:
-        """Until `seconds` are over, somebody calls, or (`fresh`) something is committed."""
+    def _wait(self, seconds: float | None, *, fresh: bool = False) -> bool:
+        """Until `seconds` are over, somebody calls (True), or (`fresh`) something is committed."""
         with self._condition:
             self._condition.wait_for(lambda: self._urgent or (fresh and self._fresh), seconds)
-            self._urgent = False
+            called, self._urgent = self._urgent, False
+            return called
 
 
 def _key(row: Row) -> SpanKey:
