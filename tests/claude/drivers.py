@@ -123,6 +123,14 @@ class Home:
                 continue
         return found
 
+    def runs(self, command: str) -> bool:
+        """Whether a process with this home has been given a shell command."""
+        for process in self.left_over():
+            with contextlib.suppress(psutil.Error):  # gone meanwhile
+                if any(command in word for word in process.cmdline()):
+                    return True
+        return False
+
     def close(self) -> None:
         """End what still runs in this home, and remove it."""
         processes = self.left_over()

@@ -145,6 +145,10 @@ class Stage:
         """Wait until an event was heard this often."""
         until(lambda: self.count(event, **fields) >= times, f"{times} x {event} {fields or ''}", timeout)
 
+    def runs(self, command: str) -> None:
+        """Wait until the client runs a command. Between its PreToolUse and its start it is cut off in other words."""
+        until(lambda: self.home.runs(command), f"{command!r} to run")
+
     def asked(self, marker: str, times: int = 1) -> None:
         """Wait until a conversation has asked the model this often."""
         until(lambda: self.model.asked(marker) >= times, f"{times} requests of {marker!r}")

@@ -29,6 +29,7 @@ from hookspan.wire.fields import timestamp_ns
 from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late, roots
 
 MB = 1 << 20
+NANO = 1_000_000_000
 
 
 def watch(played: Played, name: str, root: Path) -> Played:
@@ -199,6 +200,27 @@ def test_wherever_a_reader_begins_anew_the_rest_is_of_the_same_turns(name, tmp_p
             for facts in (step(transcripts, again), whole)
         ]
         assert told_of[0] == told_of[1]
+
+
+def test_what_a_client_adds_as_it_exits_is_read_before_its_turn_is_written(tmp_path, monkeypatch):
+    """It exits between the look at its transcript and the look at its process."""
+    name = "print_sigint"
+    played = Played(State())
+    played.take(lines_of(name, tmp_path))
+    (session,) = played.state.sessions.values()
+    played.now = session.ended
+    growing = grow(name, tmp_path)
+    growing.until(session.ended - 200_000_000)  # the line of the interruption is from 150 ms before it
+
+    def is_alive(*_: object) -> bool:
+        if played.now < session.ended + NANO:
+            return True
+        growing.until(played.now)
+        return False
+
+    monkeypatch.setattr(Processes, "is_alive", is_alive)
+    watch(played, name, tmp_path)
+    assert [turn.attributes[sc.END_REASON] for turn in played.named("invoke_agent")] == ["interrupted"]
 
 
 def test_without_any_transcript_turns_are_written_all_the_same(tmp_path):

@@ -79,6 +79,8 @@ class Transcripts:
         """
         new: list[Fact] = []
         budget = STEP_BYTES
+        # Asked before the files are read: a client that exits in between has added its last lines in between.
+        leaving = {one.id for one in sessions if one.ended and now < one.ended + EXIT and is_alive(one)}
         left, self._left = self._left, {}
         for session in sorted(sessions, key=lambda session: left.get(session.id, len(left))):
             if not session.transcript:
@@ -91,9 +93,8 @@ class Transcripts:
             new += facts
             budget -= used
         for session in sessions:
-            if session.id in self._left or (session.ended and now < session.ended + EXIT and is_alive(session)):
-                continue
-            new += self._report(session, now)
+            if session.id not in self._left and session.id not in leaving:
+                new += self._report(session, now)
         for name in self._files.keys() - {session.id for session in sessions}:
             self.forget(name)
         return new

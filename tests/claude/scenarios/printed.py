@@ -327,7 +327,7 @@ def killed(stage: Stage, number: signal.Signals) -> None:
         {PROMPT: [says("Working.", bash(LONG_JOB, "unknown" if number is signal.SIGKILL else "interrupted"))]}
     )
     session = stage.print(PROMPT, *ALLOW)
-    stage.heard("PreToolUse")
+    stage.runs(LONG_JOB)
     stage.transcript_says("tool_use")
     session.signal(number)
     session.wait()
