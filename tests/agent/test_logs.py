@@ -55,15 +55,17 @@ def test_a_kill_loses_and_repeats_nothing_and_tells_of_the_time_without_an_agent
     machine.hooks(*small_session(tools=3))
     sink.fault(status=503, signal="logs")
     machine.hooks(*small_session(tools=2))
-    until(
-        lambda: (logs := logs_of(machine)).get("queue", 0) > 3 and logs["state"] == "holding",
-        "records wait, and what was sent before has been answered",
-    )
+
+    def hold() -> bool:
+        return (logs := logs_of(machine)).get("queue", 0) > 3 and logs["state"] == "holding"
+
+    until(hold, "records wait, and what was sent before has been answered")
     beat = machine.paths.heartbeat.stat().st_mtime_ns
     machine.kill()
-    sink.heal()
     machine.hooks(*small_session(tools=1))
     machine.up()
+    until(hold, "what the killed agent sent has been answered")
+    sink.heal()
     answer = machine.json("flush", "--wait", "60s")
     assert (answer["exported"], answer["logs"] in {"idle", "sending"}, answer["logs_left"]) == (True, True, 0)
     gap = until(lambda: next(iter(gaps(sink, "killed")), None))

@@ -305,7 +305,7 @@ ASKS = Tool("AskUserQuestion", {"questions": [QUESTION]})
 
 def curl(host: str) -> Tool:
     """A sandbox asks about each host once."""
-    return Tool("Bash", {"command": f"curl -s -m 5 http://{host}.invalid/; sleep 1", "description": "Fetch"})
+    return Tool("Bash", {"command": f"curl -s -m 60 http://{host}.invalid/; sleep 1", "description": "Fetch"})
 
 
 def write(name: str) -> Tool:

@@ -149,6 +149,11 @@ class Stage:
         """Wait until the client runs a command. Between its PreToolUse and its start it is cut off in other words."""
         until(lambda: self.home.runs(command), f"{command!r} to run")
 
+    def registered(self, status: str) -> None:
+        """Wait until a client's entry in the registry of running sessions has a status."""
+        entries = self.home.claude / "sessions"
+        until(lambda: any(json.loads(path.read_text()).get("status") == status for path in entries.iterdir()), status)
+
     def asked(self, marker: str, times: int = 1) -> None:
         """Wait until a conversation has asked the model this often."""
         until(lambda: self.model.asked(marker) >= times, f"{times} requests of {marker!r}")

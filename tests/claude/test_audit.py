@@ -91,14 +91,24 @@ class Audited(Pipeline):
         return []
 
 
+def played(name: str) -> Audited:
+    """A scenario, played once more if a terminal lost a key."""
+    pipeline = Audited()
+    try:
+        pipeline.run(SCENARIOS[name])
+    except TimeoutError:
+        pipeline = Audited()
+        pipeline.run(SCENARIOS[name])
+    return pipeline
+
+
 DIALOGS = ("permission_approved", "permission_words", "permission_esc")
 
 
 @pytest.mark.need_tmux
 @pytest.mark.parametrize("name", DIALOGS)
 def test_what_a_person_answers_is_what_the_client_says(name: str) -> None:
-    pipeline = Audited()
-    pipeline.run(SCENARIOS[name])
+    pipeline = played(name)
     assert_equal(pipeline.ours, pipeline.theirs)
 
 

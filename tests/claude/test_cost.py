@@ -6,9 +6,12 @@ What the calls cost by what they were for, with what no transcript shows, is the
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,10 @@ from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import WORKFLOW, agent
 from tests.claude.test_providers import CLOUDS
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SERVER = Path(__file__).parent / "mcp_server.py"
+SERVERS = ("tiny", "second", "idle")
 CENT = 0.005
 GREET = "mcp__plugin_shopkit_{}__greet"
 ALLOWED = f"Bash Skill Agent Workflow {GREET.format('tiny')} {GREET.format('second')}"
@@ -40,14 +44,16 @@ FILES = {
     ".mcp.json": json.dumps(
         {
             "mcpServers": {
-                name: {"command": sys.executable, "args": [str(SERVER), name]} for name in ("tiny", "second", "idle")
+                name: {"command": sys.executable, "args": [str(SERVER), name], "env": {"LISTED": f"${{LISTED}}/{name}"}}
+                for name in SERVERS
             }
         }
     ),
 }
+FIRST = "use the skill"
 SCRIPT = {
-    "use the skill": [
-        says(Tool("Skill", {"skill": "shopkit:hello"}), delay=1),  # the servers start meanwhile
+    FIRST: [
+        says(Tool("Skill", {"skill": "shopkit:hello"})),
         says(Tool(GREET.format("tiny"), {"name": "Ada"})),
         says(Tool(GREET.format("second"), {"name": "Bo"})),
         says(agent("look at the cart", kind="shopkit:reviewer", run_in_background=False)),
@@ -75,10 +81,22 @@ ACCOUNTS = {
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 
 
+class Listed(threading.Event):
+    """The client has asked each server for its tools."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        folder.mkdir()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return until(lambda: set(os.listdir(self._folder)) == set(SERVERS), "the servers", timeout or PATIENCE)
+
+
 def play(home: InstalledHome, plugin: Path, env: Mapping[str, str]) -> str:
     """One session of four runs; its id."""
     session = ""
-    for prompt in ("use the skill", "/shopkit:mend", "review it all", "/compact"):
+    for prompt in (FIRST, "/shopkit:mend", "review it all", "/compact"):
         resumed = ("--resume", session) if session else ()
         done = PrintSession(home, prompt, "--plugin-dir", str(plugin), *MODE, *resumed, env=env).wait()
         assert done.code == 0, done
@@ -113,8 +131,10 @@ def cost_of(span: Span) -> Any:
 
 def test_cost_by_account_adds_up_to_the_client_s_total():
     with Model("cost") as model, Model("cost_bedrock") as bedrock, InstalledHome(model.url) as home:
-        for each in (model, bedrock):
-            each.play(SCRIPT)
+        folders = [home.root / f"listed{number}" for number in range(2)]
+        for each, folder in zip((model, bedrock), folders, strict=True):
+            first, *others = SCRIPT[FIRST]
+            each.play({**SCRIPT, FIRST: [replace(first, gate=Listed(folder)), *others]})
         plugin = home.root / "shopkit"
         for name, text in FILES.items():
             (plugin / name).parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +142,7 @@ def test_cost_by_account_adds_up_to_the_client_s_total():
         home.hookspan("up")
         variables, url = CLOUDS["BEDROCK"]
         clouds = ({}, {**variables, "CLAUDE_CODE_USE_BEDROCK": "1", url: bedrock.url})
+        clouds = [env | {"LISTED": str(folder)} for env, folder in zip(clouds, folders, strict=True)]
         with ThreadPoolExecutor() as side_by_side:
             at_the_api, at_bedrock = side_by_side.map(lambda env: play(home, plugin, env), clouds)
         flush(home)

@@ -15,6 +15,7 @@ from tests.claude import native
 from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Failure, Model, says
+from tests.claude.native import UNREPORTED_HOOKS
 from tests.claude.scenarios.printed import bash
 from tests.otlp_sink import Sink
 from tests.waiting import until
@@ -80,7 +81,8 @@ def test_what_the_client_tells_of_itself_is_joined_to_the_session_and_forwarded(
     # All that it sent is at the endpoint, and says the same there.
     until(lambda: Counter(one.name for one in sink.spans)["claude_code.tool"] == len(calls), "its tools' spans")
     until(lambda: Counter(one.name for one in sink.spans)["claude_code.interaction"] == 1, "its last span")
-    until(lambda: any(log.attributes.get("hook_event") == "Stop" for log in sink.logs), "its last log records")
+    heard = Counter(event["hook_event_name"] for event in events if event["hook_event_name"] not in UNREPORTED_HOOKS)
+    until(lambda: native.read(sink).hooks == heard, "its log records")
     until(lambda: bool(sink.points), "its metrics")
     theirs = native.read(sink)
     home.hookspan("flush", check=False)

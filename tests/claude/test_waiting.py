@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sqlite3
 import time
@@ -106,7 +107,8 @@ def test_an_approval_is_the_one_dialog_s_whose_command_runs():
                 for event in home.events()
                 if event["hook_event_name"] == "PreToolUse" and event["tool_name"] == "Bash"
             }
-            first, second = commands.values() if "cart.txt" in session.screen() else reversed(commands.values())
+            shown = until(lambda: re.search(r"(cart|tax)\.txt", session.screen()), "the first dialog's command")
+            first, second = commands.values() if shown[1] == "cart" else reversed(commands.values())
             other = "tax.txt" if "cart.txt" in first else "cart.txt"
 
             time.sleep(1)  # the client takes no key while it draws a dialog

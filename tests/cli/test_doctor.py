@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from hookspan.agent import status
+from hookspan.agent.client import Client, NeedsRestart
 from hookspan.agent.health import Status
 from hookspan.cli.doctor import checks
 from hookspan.cli.doctor.checks import agent as agent_checks
@@ -280,7 +281,7 @@ def agent_down(machine: Machine) -> None:
 
 def agent_old(machine: Machine) -> None:
     launch(machine, "--stay", version="0.0.1")
-    until(lambda: machine.pid and machine.paths.control_socket.exists())
+    until(lambda: isinstance(probe := Client(machine.paths).probe(), NeedsRestart) and "0.0.1" in probe.reason)
 
 
 @contextlib.contextmanager

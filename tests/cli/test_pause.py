@@ -15,7 +15,7 @@ from dirty_equals import IsPartialDict
 
 from hookspan.errors import EXIT_INTERRUPTED
 from tests.agent.machine import Machine, append, ready, small_session
-from tests.ports import Ports, as_before
+from tests.ports import as_before
 from tests.waiting import PATIENCE, until
 
 SESSION = small_session()
@@ -66,7 +66,7 @@ def test_the_agent_is_there_again_as_it_was(running: Machine, command: list[str]
 
 
 def test_the_page_does_not_move_to_a_port_that_has_become_free(machine: Machine):
-    ports = Ports()
+    ports = as_before(machine.paths)
     wished = ports["wished"]
     with socket.create_server(("127.0.0.1", wished)):
         machine.paths.config.write_text(f"[dashboard]\nport = {wished}\n")

@@ -103,7 +103,9 @@ def _killed_before_a_hook(home: Home) -> None:
     hooks = json.loads(home.hooks.read_text())
     hook = hooks["hooks"]["PreToolUse"][0]["hooks"][0]
     # It has its input by then: a client that is killed before it has written that tells nothing.
-    hook["command"] = f"cat > input; touch begun; sleep 1; {hook['command']} < input"
+    hook["command"] = (
+        f"cat > input; touch begun; while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; {hook['command']} < input"
+    )
     home.hooks.write_text(json.dumps(hooks))
     home.distrust()
     home.trust()
@@ -167,6 +169,7 @@ def _compacted_by_hand(home: Home) -> None:
         terminal.close()
 
 
+CURSOR = "\u203a"  # a single angle quotation mark
 MENU = "Run in background"
 """With its background server Codex asks at Ctrl-C what is to become of the task; Ctrl-C again closes the question."""
 
@@ -203,20 +206,19 @@ def _served_interrupted(home: Home) -> None:
         time.sleep(0.5)
         terminal.press("C-c")
         terminal.shows(MENU)
-        terminal.press("Enter")
+        terminal.press("Enter", lambda: MENU not in terminal.screen)
         until(lambda: heard(home, "Interrupt") == 1)
-        for number, keys, after in (
-            (1, ["C-c"], lambda screen: MENU not in screen),
-            (2, ["Down", "Enter"], lambda screen: not screen.strip()),
+        for number, down, key, after in (
+            (1, 0, "C-c", lambda screen: MENU not in screen),
+            (2, 1, "Enter", lambda screen: not screen.strip()),
         ):
             _idle(home, terminal)
             terminal.type(f"turn {number} [[main]]")
             _await(home.work / f"begun{number}")
             terminal.press("C-c")
             terminal.shows(MENU)
-            for key in keys:
-                terminal.press(key)
-            terminal.until(after, "what the keys do")
+            _down(terminal, down)
+            terminal.press(key, lambda: after(terminal.screen))  # noqa: B023 - it is called at once
             (home.work / f"go{number}").touch()
             until(lambda: heard(home, "Stop") == number)  # noqa: B023 - it is called at once
         assert heard(home, "Interrupt") == 1
@@ -230,10 +232,20 @@ def _served_left(home: Home) -> None:
         time.sleep(0.5)
         terminal.press("C-c")
         terminal.shows(MENU)
-        for key in ("Down", "Down", "Enter"):
-            terminal.press(key)
-        terminal.until(lambda screen: not screen.strip(), "the end")
+        _down(terminal, 2)
+        terminal.press("Enter", lambda: not terminal.screen.strip())
         until(lambda: heard(home, "Interrupt") == 1)
+
+
+def _down(terminal: Terminal, times: int) -> None:
+    """Goes down in a menu, line by line."""
+
+    def marked() -> list[str]:
+        return [line for line in terminal.screen.splitlines() if CURSOR in line]
+
+    for _ in range(times):
+        before = marked()
+        terminal.press("Down", lambda: marked() != before)  # noqa: B023 - it is called at once
 
 
 def _registered_twice(home: Home) -> None:
@@ -368,6 +380,8 @@ LONG = "sleep 20 & echo $! > pid; touch begun; wait"
 SPAWN = {"tool": "spawn_agent", "namespace": "multi_agent_v1", "input": {"message": "please count [[sub]]"}}
 AGENT = '{{\\"agent_id\\":\\"([0-9a-f-]{36})}}'
 AWAIT = {"tool": "wait_agent", "namespace": "multi_agent_v1", "input": {"targets": [AGENT], "timeout_ms": 120000}}
+FORMER = AGENT.removesuffix("}}") + "(?=.*agent_id)}}"
+AWAIT_FORMER = AWAIT | {"input": {"targets": [FORMER], "timeout_ms": 120000}}
 SUB = [shell("sleep 0.3; echo counted"), {"say": ["Counted."]}]
 POLL = {"session_id": "#{{running with session ID (\\d+)}}", "chars": "", "yield_time_ms": LONGEST}
 
@@ -461,7 +475,7 @@ SCENARIOS: dict[str, Scenario] = {
     "subagent": Scenario({"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, DONE], "sub": SUB}),
     "subagents_in_parallel": Scenario(
         {
-            "main": [{"say": [SPAWN, SPAWN]}, {"say": [AWAIT]}, shell("sleep 1"), DONE],
+            "main": [{"say": [SPAWN, SPAWN]}, {"say": [AWAIT]}, {"say": [AWAIT_FORMER]}, DONE],
             "sub": [*SUB, *SUB],
         }
     ),

@@ -7,6 +7,7 @@ hook span that arrived. What a relay did not write it must have counted.
 import contextlib
 import functools
 import os
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -138,6 +139,14 @@ class Stand:
         if pid:
             os.kill(pid, 15)
             until(lambda: not is_held(self.machine.paths.agent_lock))
+            self._merge()
+
+    def _merge(self) -> None:
+        """The databases' logs go into the files, if a thread of the agent's had no time for that."""
+        for path in (self.machine.paths.store, self.machine.paths.export_db):
+            if path.with_name(f"{path.name}-wal").exists():
+                with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.DatabaseError):
+                    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def status(self, *, says: str, without: tuple[str, ...] = ()) -> str:
         """What `hookspan status` prints (asked in this process), which in time holds the words and none of those."""

@@ -38,6 +38,7 @@ from hookspan.store import (
 )
 from hookspan.store.database import Files
 from tests.store import made
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400_000_000_000
@@ -106,6 +107,7 @@ def test_a_commit_that_fails_leaves_nothing_behind(paths: Paths, store: Store) -
 
 WRITER = """
     import sys
+    import time
     from pathlib import Path
     from hookspan.paths import Paths
     from hookspan.store import Store
@@ -120,6 +122,7 @@ WRITER = """
     while first <= 30_000:
         store.commit(made.commit(first, first + 99))
         first += 100
+    time.sleep(float(sys.argv[3]))
     store.close()
 """
 
@@ -146,14 +149,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, whole: Pa
     script.write_text(textwrap.dedent(WRITER))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'instrumentation'}"}
 
-    def writer() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, str(script), str(paths.state), str(made.START)], env=environment, stdout=subprocess.PIPE
-        )
+    def writer(stays: float = 0) -> subprocess.Popen[bytes]:
+        arguments = (str(paths.state), str(made.START), str(stays))
+        return subprocess.Popen([sys.executable, str(script), *arguments], env=environment, stdout=subprocess.PIPE)
 
     kills, reader, wasted = 0, Reader(paths), WasteQuery()
     for attempt in range(6):
-        with writer() as process:
+        with writer(stays=PATIENCE) as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(0.05 + 0.0137 * attempt + 0.0071 * seed)  # somewhere in a commit or between two

@@ -583,7 +583,7 @@ def sigkill_dialog(stage: Stage) -> Story:
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
-    time.sleep(1)
+    stage.registered("waiting")
     session.signal(signal.SIGKILL)
     session.wait_exit()
     resumed = stage.interactive("--continue")

@@ -328,7 +328,7 @@ def killed(stage: Stage, number: signal.Signals) -> None:
     )
     session = stage.print(PROMPT, *ALLOW)
     stage.runs(LONG_JOB)
-    stage.transcript_says("tool_use")
+    stage.transcript_says('"type":"tool_use"')
     session.signal(number)
     session.wait()
 
