@@ -20,7 +20,7 @@ from dirty_equals import IsPositiveInt
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import Increment, Rows
+from hookspan.model.rows import EventRow, Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import (
     Commit,
@@ -446,6 +446,38 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     assert reader.counts().spans == 20
     assert reader.count_logs(SpanKey(0, 0)) == (10, SpanKey(5_010, 0))
     assert [(one.key, one.value) for one in store.series()] == sums
+
+
+def test_an_old_session_goes_with_all_of_its_rows_wherever_they_lie(paths: Paths, store: Store) -> None:
+    """What is imported comes behind newer rows."""
+    store.commit(made.commit(1, 2_500))
+    of_old = {"session": "old"}
+    now, at = made.START + DAY, made.START - 20 * DAY
+    imported = made.commit(2_501, 5_000)
+    imported.sessions.clear()
+    imported.sessions["old"] = (b"old", SessionRow(id="old", project="shop", started=at, last=at, ended=at, local=True))
+    for record, rows in enumerate(imported.rows, 2_501):
+        rows.spans[:] = [made.span(record, start=at, end=at, local=True, **of_old)]
+        rows.logs[:] = [made.log(record, at=at, **of_old)]
+        rows.events[:] = [EventRow(record, at, "old", "PostToolUse", "Bash", 0, 0)]
+        rows.waste.clear()
+        rows.touched = {"old"}
+    store.commit(imported)
+    policy = Retention(days=5, bytes=1 << 40, exported=SpanKey(4_000, 1).pack())
+    reader = Reader(paths)
+    foreseen = reader.prunable(policy, now)
+    gone = Counter[str]()
+    while True:
+        pruned = store.prune(policy, now)
+        gone.update(events=pruned.events, spans=pruned.spans)
+        if pruned.done:
+            break
+    assert gone == {"events": foreseen.events, "spans": foreseen.spans} == {"events": 2_500, "spans": 1_500}
+    assert (reader.counts().events, reader.counts().spans) == (2_500, 2 * 2_500 + 1_000)
+    assert reader.session("old") is None
+    assert len(reader.sessions()) == 3
+    assert reader.count_logs(SpanKey(0, 0))[0] == 2_500
+    reader.close()
 
 
 @pytest.mark.slow

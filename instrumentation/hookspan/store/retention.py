@@ -62,17 +62,22 @@ def size(db: sqlite3.Connection) -> int:
 def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     """Delete at most CHUNK rows of each table, the oldest first.
 
-    Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at.
+    Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at, and
+    what ended sessions that go have elsewhere: those that were imported are older than what is before them.
     """
     cutoff, too_large = now - policy.days * DAY, size(db) > policy.bytes
     if too_large:
         cutoff = max(cutoff, _head_time(db, now))
     cut = functools.partial(_cut, db, cutoff=cutoff, now=now, too_large=too_large)
-    events = cut("event record at")
-    spans = cut('span key "end"', last=INTEGER_MAX if policy.exported is None else policy.exported)
-    logs = cut("log key at", last=INTEGER_MAX if policy.logged is None else policy.logged)
+    tables = {
+        "event record at": INTEGER_MAX,
+        'span key "end"': INTEGER_MAX if policy.exported is None else policy.exported,
+        "log key at": INTEGER_MAX if policy.logged is None else policy.logged,
+    }
+    behind = [_cut_behind(db, rows, cutoff=cutoff, last=last) for rows, last in tables.items()]
+    events, spans, logs = (cut(rows, last=last) for rows, last in tables.items())
     moves = cut("move record at")
-    sessions = _old_sessions(db, cutoff, now)
+    sessions = 0 if max(behind) == CHUNK else _old_sessions(db, cutoff, now)
     db.execute("DELETE FROM pull WHERE at < ?", (cutoff,))
     db.execute("DELETE FROM stayed WHERE made < ?", (cutoff,))
     rolled = _coarsen(db, now - FINE)
@@ -86,10 +91,10 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     if sessions or wasted or merged:
         _note_deleted(db)
     rolled += merged
-    deleted = max(events, spans, logs, sessions, moves)
+    deleted = max(events, spans, logs, sessions, moves, *behind)
     is_small = not deleted or size(db) <= policy.bytes  # or can't get smaller
     done = deleted < CHUNK and is_small and not rolled and not forgotten
-    return Pruned(events=events, spans=spans, sessions=sessions, done=done)
+    return Pruned(events=events + behind[0], spans=spans + behind[1], sessions=sessions, done=done)
 
 
 def outlook(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
@@ -217,6 +222,14 @@ def _cut(db: sqlite3.Connection, rows: str, *, cutoff: int, now: int, too_large:
             where = f"{key} IN (SELECT {key} FROM ({head}) WHERE {condition}) AND {key} <= ?"
             deleted += db.execute(f"DELETE FROM {table} WHERE {where}", (*values, last)).rowcount
     return deleted
+
+
+def _cut_behind(db: sqlite3.Connection, rows: str, *, cutoff: int, last: int) -> int:
+    """Delete what ended sessions from before `cutoff` have left in a table. `rows` names table, key and time."""
+    table, key, at = rows.split()
+    old = f"SELECT session FROM session WHERE last < ? AND ended > 0 ORDER BY last LIMIT {CHUNK}"
+    found = f"SELECT {key} FROM {table} WHERE session IN ({old}) AND {at} < ? AND {key} <= ? LIMIT {CHUNK}"
+    return db.execute(f"DELETE FROM {table} WHERE {key} IN ({found})", (cutoff, cutoff, last)).rowcount
 
 
 def _old_sessions(db: sqlite3.Connection, cutoff: int, now: int) -> int:
