@@ -534,6 +534,28 @@ def test_what_was_read_is_told_though_another_observer_failed(tmp_path, monkeypa
     ]
 
 
+def test_a_folder_that_cannot_be_listed_for_want_of_descriptors_is_looked_into_again(tmp_path, monkeypatch):
+    name = "print_parallel_agents"
+    lines = lines_of(name, tmp_path)
+    grow(name, tmp_path).until(1 << 62)
+    observers = Observers(roots=roots(tmp_path), key=KEY)
+    played = Played(State())
+    played.take(lines)
+    played.now = json.loads(lines[-1])["at"] + 50 * TICK
+
+    def no_descriptor(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", no_descriptor)
+        for _ in range(3):
+            played.take(observers.step(played.now, played.state))
+            played.now += 50 * TICK
+    assert not played.named("session")
+    watch(played, name, tmp_path)
+    assert "\n".join(render(played.spans)) + "\n" == (SESSIONS / name / "tree.txt").read_text()
+
+
 def test_a_session_whose_transcript_is_refused_halfway_is_not_waited_for_any_longer(tmp_path, monkeypatch):
     monkeypatch.setattr("hookspan.observe.transcripts.STEP_BYTES", 1024)
     session, transcripts = session_of("print_mcp", tmp_path)

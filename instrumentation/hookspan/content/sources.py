@@ -10,6 +10,7 @@ from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.clients.conversations import client_of
 from hookspan.clients.transcripts import reader as client_reader
 from hookspan.observe.transcript_paths import Roots, Source, exists, sources_in
+from hookspan.reading import is_at_limit
 from hookspan.store import Reader
 
 
@@ -31,7 +32,10 @@ def title_of(state: bytes | None) -> str:
 
 
 def sources(state: bytes | None, reader: Reader, session: str, roots: Roots) -> list[Source]:
-    """Those that there are, also those of subagents that no event has told of; `state`: from `Reader.state_of`."""
+    """Those that there are, also those of subagents that no event has told of; `state`: from `Reader.state_of`.
+
+    Raises OSError where too many files are open.
+    """
     known = [] if state is None else sources_in(state, reader, session, roots)
     found = [source for source in known if exists(source)]
     for main in [source.path for source in found if not source.subagent]:
@@ -43,7 +47,9 @@ def sources(state: bytes | None, reader: Reader, session: str, roots: Roots) -> 
 def _of_subagents(folder: str) -> list[Source]:
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names are what is matched
-    except OSError:
+    except OSError as error:
+        if is_at_limit(error):
+            raise
         return []
     matches = (AGENT_FILE.match(name) for name in names)
     return [

@@ -86,8 +86,7 @@ class Transcripts:
             if not session.transcript:
                 continue
             if budget <= 0 or len(new) >= MAX_FACTS:
-                self._left[session.id] = len(self._left)
-                self._waiting_since.pop(session.id, None)
+                self._put_off(session)
                 continue
             facts, used = self._read(session, budget)
             new += facts
@@ -179,13 +178,27 @@ class Transcripts:
         for path, file in files.items():
             if file.agent_id in session.agents and file.agent_id not in told:
                 metas += self._meta(session, path.removesuffix("jsonl") + "meta.json", file.agent_id)
-        if session.agent_runs and (wanted := self._wanted(session, files)):
-            for folder in reader(session.agent).folders(main, reversed(session.workflows), MAX_RUNS):
-                metas += self._look(session, files, folder, wanted)
-                if not (wanted := self._wanted(session, files)):
-                    break
-            self._absent[session.id] = (self._absent.get(session.id, set()) | wanted) - session.agents.keys()
+        if session.agent_runs:
+            try:
+                self._search(session, files, main, metas)
+            except OSError:  # at the limit of open files: nobody has looked
+                self._put_off(session)
         return list(files.values())
+
+    def _search(self, session: SessionState, files: dict[str, TranscriptFile], main: str, metas: list[Fact]) -> None:
+        """Looks for the transcripts that are wanted. Raises OSError where too many files are open."""
+        if not (wanted := self._wanted(session, files)):
+            return
+        for folder in reader(session.agent).folders(main, reversed(session.workflows), MAX_RUNS):
+            metas += self._look(session, files, folder, wanted)
+            if not (wanted := self._wanted(session, files)):
+                break
+        self._absent[session.id] = (self._absent.get(session.id, set()) | wanted) - session.agents.keys()
+
+    def _put_off(self, session: SessionState) -> None:
+        """The next step comes to it first; until then it counts as neither read nor overdue."""
+        self._left[session.id] = len(self._left)
+        self._waiting_since.pop(session.id, None)
 
     def _wanted(self, session: SessionState, files: dict[str, TranscriptFile]) -> set[str]:
         """The subagents whose transcripts are to be looked for: of those that are done, each is looked for once."""
@@ -196,11 +209,16 @@ class Transcripts:
     def _look(
         self, session: SessionState, files: dict[str, TranscriptFile], folder: str, wanted: set[str]
     ) -> list[Fact]:
-        """Adds their transcripts that lie in a folder; what their `.meta.json` there say."""
+        """Adds their transcripts that lie in a folder; what their `.meta.json` there say.
+
+        Raises OSError where too many files are open.
+        """
         metas: list[Fact] = []
         try:
             names = sorted(os.listdir(folder))
-        except OSError:
+        except OSError as error:
+            if is_at_limit(error):
+                raise
             names = []
         for name in names:
             match = AGENT_FILE.match(name)

@@ -14,7 +14,7 @@ import msgspec
 
 from hookspan.errors import UserError
 from hookspan.folders import absolute, home_folder
-from hookspan.reading import RefusedError, read_small
+from hookspan.reading import RefusedError, is_at_limit, read_small
 from hookspan.wire.facts import AgentMeta
 from hookspan.wire.foreign import UNREADABLE, decoder
 
@@ -77,14 +77,19 @@ def agents_folder(transcript: str) -> str:
 def agents_folders(transcript: str, runs: Iterable[str] = (), most: int | None = None) -> Iterator[str]:
     """All such folders: the session's own, and one for each run of a workflow, of which `runs` come first.
 
-    A link in a run's place is passed over; of more than `most` runs, so are the rest.
+    A link in a run's place is passed over; of more than `most` runs, so are the rest. Raises OSError where too many
+    files are open.
     """
     own = agents_folder(transcript)
     yield own
     found: set[str] = set()
-    with contextlib.suppress(OSError), os.scandir(f"{own}/workflows") as entries:
-        names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-        found.update(name for name in names if WORKFLOW_RUN.fullmatch(name))
+    try:
+        with os.scandir(f"{own}/workflows") as entries:
+            names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            found.update(name for name in names if WORKFLOW_RUN.fullmatch(name))
+    except OSError as error:
+        if is_at_limit(error):
+            raise
     first = [run for run in runs if run in found]
     for run in itertools.islice(dict.fromkeys([*first, *sorted(found)]), most):
         yield f"{own}/workflows/{run}"
