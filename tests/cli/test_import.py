@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hookspan.cli.verbs import import_
@@ -14,6 +15,8 @@ from hookspan.config import Settings
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.journal import Tail
 from hookspan.store import Reader, SpanKey
+from hookspan.wire import encode
+from hookspan.wire.facts import Registered
 from tests.agent.ingest import take_in
 from tests.agent.machine import Machine, small_session
 from tests.model.replay import SESSIONS, expected, play
@@ -145,6 +148,20 @@ def test_what_hookspan_recorded_is_left_alone(machine: Machine, tmp_path):
     done = machine.json("import")
     assert (done["sessions"], done["skipped"], done["model_calls"]) == (1, {"recorded": 1}, 2)  # the fork's own two
     assert sessions(machine)[parent] == row
+
+
+def test_what_ran_without_hooks_is_imported_once_its_state_is_forgotten(machine: Machine):
+    projects = put(machine.home, "print_mcp")
+    (path,) = projects.glob("*/*.jsonl")
+    at, id_ = time.time_ns(), path.stem
+    entry = Registered(at=at, key="entry", session=id_, pid=1, born=at, folder="/home/u/shop", status="idle")
+    take_in(machine.paths, [encode(entry)])
+    assert machine.json("import")["skipped"] == {"running": 1}
+    take_in(machine.paths, [encode(msgspec.structs.replace(entry, at=at + 1, key="gone", gone=True))])
+    assert machine.json("import")["skipped"] == {"unhooked": 1}
+    assert "`hookspan forget` it first" in machine.cli("import").stdout
+    assert machine.cli("forget", id_, "--yes").returncode == 0
+    assert machine.json("import")["sessions"] == 1
 
 
 def test_what_may_be_running_or_is_not_to_be_read(make_machine):

@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from hookspan.cli.stack.compose import Compose
 from hookspan.cli.stack.services import GRAFANA, HEALTH, JAEGER, METRICS, OTLP_GRPC, OTLP_HTTP
 from hookspan.config import load
 from hookspan.paths import Paths
@@ -80,3 +81,14 @@ def test_what_a_copy_of_ones_own_does_not_publish_is_not_there(answering: int, t
     assert (settings.links.grafana, settings.collector.health) == (None, None)
     rows = json.loads(call("stack", "status", "--json", env=docker.env).stdout)["services"]
     assert [row["name"] for row in rows] == ["jaeger"]
+
+
+@pytest.mark.parametrize("form", ["{one}\n{two}\n", "[{one},{two}]\n", ""], ids=["lines", "before 2.21", "none"])
+def test_the_states_of_services_whatever_compose_prints(form: str, tmp_path: Path):
+    states = {"one": "running", "two": "exited"}
+    rows = {name: json.dumps({"Service": name, "State": state}) for name, state in states.items()}
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\ncat <<'E'\n{form.format_map(rows)}E\n")
+    docker.chmod(0o755)
+    compose = Compose(tmp_path, (str(docker), "compose"), {"PATH": "/usr/bin:/bin"})
+    assert compose.states() == (states if form else {})

@@ -153,7 +153,8 @@ class Compose:
 
     def states(self) -> dict[str, str]:
         """`running`, `exited` ... by service."""
-        rows = [json.loads(line) for line in self.ask("ps", "-a", "--format", "json").splitlines() if line.strip()]
+        told = [json.loads(line) for line in self.ask("ps", "-a", "--format", "json").splitlines() if line.strip()]
+        rows = told[0] if told and isinstance(told[0], list) else told  # Compose before 2.21 prints one list
         return {row["Service"]: row["State"] for row in rows}
 
     def running(self) -> bool:

@@ -16,6 +16,7 @@ import click
 
 from hookspan.agent.client import Client, Ready
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw, printable
 from hookspan.config import Settings, load
@@ -43,6 +44,7 @@ TOO_OLD: Final = frozenset({"old", "before"})
 WHY: Final = {
     "recorded": "recorded by hookspan itself",
     "imported": "imported before; to read one again, `hookspan forget` it first",
+    "unhooked": "that ran without hooks, whose state alone is known; to read one, `hookspan forget` it first",
     "running": "changed in the last minutes, so they may still be running: import them later",
     "old": "whose sessions ended longer ago than the store keeps them (`store.days`)",
     "before": "whose sessions ended before the days of `--since`",
@@ -78,6 +80,15 @@ def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json:
         click.echo(line)
     if not dry_run and outcome["sessions"] and not isinstance(Client(paths).probe(), Ready):
         click.echo("They appear once the agent runs: hookspan up")
+
+
+def _known_as(row: SessionRow) -> str:
+    """Why a session that the store has is left alone; empty for one whose import was cut off."""
+    if row.unhooked:
+        return "unhooked" if row.ended else "running"
+    if not row.local:
+        return "recorded"
+    return "imported" if row.end_reason else ""
 
 
 class Import:
@@ -127,10 +138,8 @@ class Import:
     def _why_not(self, transcript: Transcript, since: int | None, *, explicit: bool) -> str:
         """Why a transcript is left alone; empty if it isn't."""
         row = self._reader.session(transcript.session)
-        if row is not None and not row.local:
-            return "recorded"
-        if row is not None and row.end_reason:
-            return "imported"
+        if row is not None and (known := _known_as(row)):
+            return known
         age = time.time_ns() - transcript.ended
         if age > self._settings.store.days * DAY:
             return "old"
