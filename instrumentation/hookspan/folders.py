@@ -52,6 +52,16 @@ def home_folder(env: Mapping[str, str] | None = None) -> Path:
         ) from error
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder; where one may not look, nobody knows of any. (Path.is_dir raises there.)"""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file, as `is_folder`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def working_folder() -> Path | None:
     """The working folder; None if it has been deleted."""
     try:

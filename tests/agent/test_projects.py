@@ -216,7 +216,8 @@ def test_the_labels_of_a_project_are_on_its_spans_and_counters(
         labels = f'[projects.diary.labels]\n"{LABEL}" = "{centre}"\n'
         machine.paths.config.write_text(settings + labels)
         os.kill(machine.pid, signal.SIGHUP)
-        until(lambda centre=centre: centre in str(machine.cli("tail", "--facts", "--json", "--no-follow").stdout))
+        told = f'"{centre}"'
+        until(lambda told=told: told in str(machine.cli("tail", "--facts", "--json", "--no-follow").stdout))
         for name in ("diary", "shop"):
             worker = Worker(machine, tmp_path / name)
             worker.begin()

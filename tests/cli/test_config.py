@@ -57,6 +57,14 @@ def test_set_keeps_comments_and_what_others_wrote(run: Callable[..., Result], tm
     assert load(Paths.from_environment()).export.endpoint is None
 
 
+def test_set_leaves_dotted_keys_where_they_are(run: Callable[..., Result], tmp_path: Path):
+    (tmp_path / "config.toml").write_text('export.endpoint = "http://b:4318"\nstore.days = 3\n')
+    run("set", "export.headers", "a=b")
+    settings = load(Paths.from_environment())
+    assert (settings.export.endpoint, settings.export.headers) == ("http://b:4318", {"a": "b"})
+    assert settings.store.days == 3
+
+
 def test_set_refuses_what_is_not_allowed_and_changes_nothing(run: Callable[..., Result], tmp_path: Path):
     file = tmp_path / "config.toml"
     for words in (("export.endpoint", "x"), ("nope.nope", "1"), ("dashboard.port", "99999"), ("resource", "x")):

@@ -34,9 +34,10 @@ class User:
             made.mkdir(parents=True)
         self.settings = self.home / ".claude" / "settings.json"
         self.paths = Paths.from_environment({"HOME": str(self.home)})
+        self.env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"}
 
     def run(self, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env
+        env = self.env | env
         etc = (self.etc, self.over) if any(self.etc.iterdir()) else None
         return call(*words, env=env, cwd=self.project, etc=etc)
 
@@ -182,6 +183,30 @@ def test_in_a_projects_settings(scope: str, user: User):
     assert str(file) in checked.stdout
     assert found(user.run, "hooks") == []
     assert json.loads(user.told("status", "--json"))["installed"]
+
+
+def test_a_project_s_hooks_do_not_become_those_of_all_projects(user: User):
+    """Where `install` wrote into a project alone, what is advised and mended stays there."""
+    file = user.project / ".claude" / "settings.local.json"
+    user.told("install", "--yes", "--scope", "local")
+    user.paths.relay_source.write_bytes(b"another version")
+    (old,) = found(user.run, "hooks")
+    assert old["todo"] == "`hookspan install --scope local`"
+    user.told("doctor", "--fix", "--yes")
+    assert found(user.run, "hooks") == []
+    before = file.read_text()
+    file.write_text("{}")
+    (lost,) = found(user.run, "hooks")
+    assert "--scope local" in lost["todo"]
+    away = user.home / "tools"
+    away.mkdir()
+    (seen,) = found(lambda *words: call(*words, env=user.env, cwd=away), "hooks")
+    assert f"`hookspan install --scope local` in `{user.project}`" in seen["todo"]
+    call("doctor", "--fix", "--yes", env=user.env, cwd=away)
+    assert file.read_text() == "{}"
+    user.run("doctor", "--fix", "--yes")
+    assert json.loads(file.read_text()) == json.loads(before)
+    assert not user.settings.exists()
 
 
 MOVES = {

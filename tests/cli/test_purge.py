@@ -156,6 +156,18 @@ def test_an_older_versions_record_says_of_no_folder_that_it_is_ours(home: Path, 
     assert "hookspan" not in (home / ".claude" / "settings.json").read_text()
 
 
+def test_a_broken_file_in_which_nothing_is_ours_is_no_obstacle(home: Path, hookspan: Run):
+    project = home / "shop"
+    local = project / ".claude" / "settings.local.json"
+    local.parent.mkdir(parents=True)
+    hookspan("install", "--yes", folder=project)
+    local.write_text('{"model": "opus"} // mine')
+    hookspan("uninstall", "--yes", folder=project)
+    assert not (home / ".claude" / "settings.json").exists()
+    local.write_text('{"hooks": "hookspan"} // perhaps ours')
+    assert "is not JSON" in hookspan("uninstall", "--yes", folder=project, status=1).stderr
+
+
 def test_it_spares_a_home_and_a_running_stack(home: Path, hookspan: Run):
     state = home / ".local" / "state" / "hookspan"
     state.mkdir(parents=True)

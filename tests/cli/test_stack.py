@@ -17,6 +17,7 @@ from tests.ports import Ports
 
 DOCKER = """#!/bin/sh
 [ "$4" != config ] || cat "${0%/*}/config.json"
+[ "$4" != down ] || ! [ -e "${0%/*}/fails" ]
 """
 
 
@@ -43,7 +44,7 @@ def answering() -> Iterator[int]:
 class Docker:
     """A `docker compose` of services that publish these ports, by those in the containers."""
 
-    def __init__(self, folder: Path, published: dict[int, int]) -> None:
+    def __init__(self, folder: Path, published: dict[int, int | str]) -> None:
         docker = folder / "bin" / "docker"
         docker.parent.mkdir()
         docker.write_text(DOCKER)
@@ -53,9 +54,16 @@ class Docker:
         self.config = Paths.from_environment(self.env).config
         self._file = docker.with_name("config.json")
 
+    def fails(self, *, no_more: bool = False) -> None:
+        """From now on it stops nothing."""
+        file = self._file.with_name("fails")
+        file.unlink() if no_more else file.touch()
+
     def up(self, *services: str) -> str:
         """What it says."""
-        rows = [{"target": target, "published": str(port)} for target, port in self.published.items()]
+        rows = [
+            {"target": target} | ({"published": str(port)} if port else {}) for target, port in self.published.items()
+        ]
         self._file.write_text(json.dumps({"services": {"all": {"ports": rows}}}))
         done = call("stack", "up", *services, env=self.env)
         assert done.returncode == 0, done.stderr
@@ -74,13 +82,32 @@ def test_without_the_collector_export_stays_as_it_is(answering: int, tmp_path: P
 
 
 def test_what_a_copy_of_ones_own_does_not_publish_is_not_there(answering: int, tmp_path: Path):
-    docker = Docker(tmp_path, {OTLP_HTTP: 9, JAEGER: answering})
+    docker = Docker(tmp_path, {OTLP_HTTP: 9, JAEGER: answering, GRAFANA: "", METRICS: "9000-9005"})
     assert [line.split()[0] for line in docker.up().splitlines()] == ["jaeger", "OTLP"]
     settings = load(Paths.from_environment(docker.env), {})
     assert (settings.export.endpoint, settings.links.jaeger) == ("http://127.0.0.1:9", f"http://127.0.0.1:{answering}")
     assert (settings.links.grafana, settings.collector.health) == (None, None)
     rows = json.loads(call("stack", "status", "--json", env=docker.env).stdout)["services"]
     assert [row["name"] for row in rows] == ["jaeger"]
+
+
+def test_no_files_are_deleted_below_a_stack_that_runs(answering: int, tmp_path: Path):
+    docker = Docker(tmp_path, {JAEGER: answering})
+    docker.up("jaeger", "--no-export")
+    folder = Paths.from_environment(docker.env).data / "stack"
+
+    def refused() -> bool:
+        done = call("uninstall", "--purge", "--yes", env=docker.env)
+        assert (done.returncode != 0) == folder.exists()
+        return "has not been stopped" in done.stderr
+
+    assert refused()
+    docker.fails()
+    assert call("stack", "down", "--yes", env=docker.env).returncode != 0
+    assert refused()
+    docker.fails(no_more=True)
+    assert call("stack", "down", "--yes", env=docker.env).returncode == 0
+    assert not refused()
 
 
 @pytest.mark.parametrize("form", ["{one}\n{two}\n", "[{one},{two}]\n", ""], ids=["lines", "before 2.21", "none"])

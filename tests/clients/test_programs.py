@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.clients.claude_code import programs
+from hookspan.clients.claude_code import programs, settings_files
 from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.clients.claude_code.programs import Program
+from hookspan.clients.codex import settings_files as codex_files
+from hookspan.clients.copilot import settings_files as copilot_files
 
 NEWER = "PreSkillShellCommand"
 """An event that 2.1.332 brought."""
@@ -79,3 +84,20 @@ def test_an_event_that_some_client_does_not_know_is_left_out(versions: list[str]
     assert set(events) >= set(EVENTS)
     assert (NEWER in events) == newer
     assert events == tuple(event for event in CLAUDE_CODE.registered if event in events), "in their order"
+
+
+def test_where_one_may_not_look_nothing_is_known(monkeypatch: pytest.MonkeyPatch):
+    """Someone else's home, as after `su` there; an administrator's folder that was made for root alone."""
+    stat = os.stat
+
+    def refused(path: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith("/closed/"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(os, "lstat", refused)
+    env = {"HOME": "/closed/home", "PATH": "/closed/bin"}
+    assert codex_files.project_files(Path("/closed/shop")) == [Path("/closed/shop/.codex/hooks.json")]
+    assert settings_files.of_managed(Path("/closed/claude-code")) == []
+    assert not any(there(env) for there in (codex_files.is_there, copilot_files.is_there, programs.is_there))

@@ -62,6 +62,10 @@ def _toml_value(option: Option | None, value: str) -> Any:
         raise UserError(f"`{option.key}` can't be {shown}", hint=f"allowed: {option.kind.allowed}") from error
     if isinstance(option.kind, Size):
         return value if not value.isdigit() else checked  # `2 GiB` reads better than its digits
+    if isinstance(checked, Mapping):  # inline: a table of its own would take in the dotted keys behind it
+        table = tomlkit.inline_table()
+        table.update(checked)
+        return table
     return list(checked) if isinstance(checked, tuple) else "" if checked is None else checked
 
 

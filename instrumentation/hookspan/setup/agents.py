@@ -13,7 +13,7 @@ from hookspan.paths import Paths
 from hookspan.record import Record
 
 from . import installation, others
-from .installation import INSTALL, Installation
+from .installation import Installation
 from .others import Hooks
 from .problem import Problem
 
@@ -77,7 +77,7 @@ class Agents(Record):
     @property
     def install(self) -> str:
         """The command that installs the relay and what it needs, and hooks where they are wanted."""
-        return self._wanted[0].install if self.others_alone else INSTALL
+        return self._wanted[0].install if self.others_alone else self.claude_code.install
 
 
 def look(

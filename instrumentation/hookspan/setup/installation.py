@@ -13,7 +13,7 @@ from hookspan.clients.claude_code import programs, status_line_command
 from hookspan.clients.claude_code.handlers import EVENTS, matcher_group
 from hookspan.clients.claude_code.hook_sources import HookSource, find
 from hookspan.clients.claude_code.programs import Program
-from hookspan.clients.claude_code.settings_files import MANAGED
+from hookspan.clients.claude_code.settings_files import MANAGED, Scope
 from hookspan.clients.claude_code.settings_text import Handler
 from hookspan.clients.claude_code.status_line_command import RelayedLine
 from hookspan.clients.relay_command import relay_in
@@ -60,7 +60,7 @@ class Installation(InstalledHooks):
             *self._policies(),
             *self._stale(),
             *self._twice(),
-            *(installed_relay.incomplete(self.paths, INSTALL) if self.running else ()),
+            *(installed_relay.incomplete(self.paths, self.install) if self.running else ()),
             *self._status_lines(),
         ]
 
@@ -68,6 +68,28 @@ class Installation(InstalledHooks):
     def wanted(self) -> bool:
         """Whether anything says that Claude Code is to run our hooks: `install` wrote them, or some are there."""
         return bool(self.recorded) or any(source.handlers for source in self.sources)
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of `install` that mends what there is: hooks of projects alone must not become those of all."""
+        return "local" if self._of_projects_alone else "user"
+
+    @property
+    def install(self) -> str:
+        """The command that mends it."""
+        local = self._of_projects_alone
+        return _install(next((source for source in local if source.here), local[0])) if local else INSTALL
+
+    @property
+    def reaches(self) -> bool:
+        """Whether that can be done from here: not where the hooks are of another project."""
+        local = self._of_projects_alone
+        return not local or any(source.here for source in local)
+
+    @property
+    def _of_projects_alone(self) -> list[HookSource]:
+        known = [source for source in self.sources if source.handlers or source.file in self.recorded]
+        return known if all(source.kind == "local" for source in known) else []
 
     @property
     def broken(self) -> list[Problem]:
@@ -89,7 +111,7 @@ class Installation(InstalledHooks):
         """Files that Claude Code can't read either, and entries for which it may ignore a file's hooks."""
         for source in self.sources:
             if source.problem and (source.file in self.recorded or (source.kind == "user" and not self.running)):
-                yield Problem(Area.HOOKS, source.problem, NOT_RUN, "fix that file, then run `hookspan install`")
+                yield Problem(Area.HOOKS, source.problem, NOT_RUN, f"fix that file, then run {_install(source)}")
         for source in self.ours:
             for place in source.text.broken() if source.text is not None else ():
                 yield Problem(
@@ -123,7 +145,10 @@ class Installation(InstalledHooks):
             moved_on = source.kind == "local" and not file.parent.parent.exists()  # with its project
             if not (source.handlers or source.problem or moved_on):
                 gone = "is gone" if source.text is None else "no longer has hookspan's hooks"
-                yield Problem(Area.HOOKS, f"`{file}` {gone}", NOT_RUN, "`hookspan install`", mends=True)
+                todo = _install(source)
+                if source.kind == "local":
+                    todo += ", or `hookspan uninstall --scope local` there"
+                yield Problem(Area.HOOKS, f"`{file}` {gone}", NOT_RUN, todo, mends=self._mends(source))
         if not (self.ours or self.elsewhere or self.recorded):
             yield Problem(
                 Area.HOOKS,
@@ -140,7 +165,7 @@ class Installation(InstalledHooks):
             if missing := [event for event in EVENTS if event not in present | others]:
                 names = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
                 what = f"{len(missing)} of {len(EVENTS)} events are missing in {source.name}: {names}"
-                yield Problem(Area.HOOKS, what, NOT_RUN, _renew(source), mends=source.of_install)
+                yield Problem(Area.HOOKS, what, NOT_RUN, _renew(source), mends=self._mends(source))
 
     def _unknown_to_a_client(self) -> Iterator[Problem]:
         """Events in settings files that came after a client, which was put back to an older version, or came anew."""
@@ -156,7 +181,7 @@ class Installation(InstalledHooks):
                         if source.of_install
                         else f"remove that entry from `{source.file}`, or `claude update`",
                         broken=False,
-                        mends=source.of_install,
+                        mends=self._mends(source),
                     )
 
     def _new_to_all_clients(self) -> Iterator[Problem]:
@@ -173,7 +198,7 @@ class Installation(InstalledHooks):
                     "what came with a newer Claude Code is not recorded",
                     _renew(source),
                     broken=False,
-                    mends=source.of_install,
+                    mends=self._mends(source),
                 )
 
     def _events(self, source: HookSource) -> set[str]:
@@ -196,12 +221,12 @@ class Installation(InstalledHooks):
                         if command.run
                         else f"{source.name} finds no relay in `{self.paths.bin}`"
                     )
-                    yield Problem(Area.HOOKS, what, NOT_RUN, "`hookspan install`", mends=True)
+                    yield Problem(Area.HOOKS, what, NOT_RUN, self.install, mends=True)
 
     def _old_relay(self) -> Iterator[Problem]:
         commands = [command for source in self.running for command in self.commands(source)]
         yield from installed_relay.old(
-            self.paths, {command.relay for command in commands if command.executable}, INSTALL
+            self.paths, {command.relay for command in commands if command.executable}, self.install
         )
 
     def _policies(self) -> Iterator[Problem]:
@@ -236,12 +261,11 @@ class Installation(InstalledHooks):
                 first = f"`hooks.{handlers[0].event}[{handlers[0].group}]`"
                 more = f" and {len(handlers) - 1} more" if len(handlers) > 1 else ""
                 of_install = source.kind == "user" or source.file in self.recorded
-                todo = "`hookspan install` replaces it"
+                todo = f"{_install(source)} replaces it"
                 if not of_install:
                     todo = "`hookspan uninstall --scope local` in that project"
                 where = f"{first}{more} in `{source.file}`"
-                mends = source.kind == "user" and source.here
-                yield Problem(Area.STALE, f"{where} {what}", why, todo, broken=broken, mends=mends)
+                yield Problem(Area.STALE, f"{where} {what}", why, todo, broken=broken, mends=self._mends(source))
 
     def _out_of_date(self, handler: Handler, source: HookSource, *, again: bool) -> tuple[str, str, bool] | None:
         command = self.command(handler, source)
@@ -304,7 +328,7 @@ class Installation(InstalledHooks):
             elif line is not None and not os.access(line.relay[0], os.X_OK):
                 what = f"`{line.relay[0]}`, which the status line in `{source.file}` runs, is gone"
                 why = "the line of before is shown, and the account's quota is not heard of"
-                yield Problem(Area.STATUS_LINE, what, why, "`hookspan install`", broken=False, mends=True)
+                yield Problem(Area.STATUS_LINE, what, why, _install(source), broken=False, mends=self._mends(source))
         if not any(lines.values()):
             return
         for source in self.sources:
@@ -315,6 +339,10 @@ class Installation(InstalledHooks):
                 yield Problem(
                     Area.STATUS_LINE, what, why, "`hookspan install --status-line --scope local`", broken=False
                 )
+
+    def _mends(self, source: HookSource) -> bool:
+        """Whether `install` in its scope writes that file, from here."""
+        return source.here and source.kind == self.scope
 
     def _status_line(self, source: HookSource) -> RelayedLine | None:
         return None if source.text is None else status_line_command.read(source.text.status_line, self.paths)
@@ -343,9 +371,15 @@ def _renew(source: HookSource) -> str:
         return f"`claude plugin update {source.plugin}`"
     if source.kind == "managed":
         return "ask the administrator of this machine to add what `hookspan install --print` prints"
-    return (
-        "`hookspan install`" if source.of_install else f"add what `hookspan install --print` prints to `{source.file}`"
-    )
+    return _install(source) if source.of_install else f"add what `hookspan install --print` prints to `{source.file}`"
+
+
+def _install(source: HookSource) -> str:
+    """What writes hooks into a file of `install`'s."""
+    if source.kind != "local":
+        return INSTALL
+    there = "" if source.here else f" in `{source.file.parent.parent}`"
+    return f"`hookspan install --scope local`{there}"
 
 
 def _names(sources: Sequence[HookSource]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code import settings_files
+from hookspan.clients.claude_code.hook_sources import HookSource
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.clients.hooks_text import HooksText
@@ -78,7 +79,7 @@ def plan(
         files = {settings_files.of_scope(scope, env, folder): CLAUDE_CODE.name}
     else:
         sources = installation.sources
-        found = [source.file for source in sources if source.of_install and (source.here or source.handlers)]
+        found = [source.file for source in sources if source.of_install and _may_have_ours(source)]
         files = dict.fromkeys(found, CLAUDE_CODE.name)
         files |= {hooks.file: hooks.client.name for hooks in of_others}
         files |= {Path(file): receipt.agent for by_file in by_owner for file, receipt in by_file.items()}
@@ -91,6 +92,16 @@ def plan(
             elif told:
                 forgotten.append(file)
     return Plan(tuple(changes), owners, tuple(forgotten))
+
+
+def _may_have_ours(source: HookSource) -> bool:
+    """Whether anything of ours may be in it: a file that nobody can read, and that doesn't name us, is left alone."""
+    if source.handlers or not source.problem:
+        return source.here or bool(source.handlers)
+    try:
+        return source.here and b"hookspan" in source.file.read_bytes()
+    except OSError:
+        return False
 
 
 def _elsewhere(installation: Installation, of_others: Sequence[Hooks]) -> tuple[str, ...]:

@@ -56,9 +56,9 @@ def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, st
             "no endpoint is set to which Claude Code could send its own telemetry",
             hint="`hookspan stack up`, or `hookspan config set export.endpoint URL`",
         )
-    if export.headers or export.traces_headers or export.metrics_headers:
+    if any((export.headers, export.traces_headers, export.metrics_headers, export.logs_headers, export.token_file)):
         click.echo(
-            "warning: headers are not written to Claude Code's settings, since they may be secret; "
+            "warning: headers and tokens are not written to Claude Code's settings, since they may be secret; "
             "if the endpoint needs them, set OTEL_EXPORTER_OTLP_HEADERS there",
             err=True,
         )

@@ -168,4 +168,5 @@ class Compose:
             int(port["target"]): int(port["published"])
             for service in services.values()
             for port in service.get("ports", ())
+            if str(port.get("published", "")).isdecimal()  # a copy of your own may leave it to Docker
         }

@@ -23,6 +23,18 @@ def otlp_port(settings: Settings) -> int:
     return OTLP_GRPC if settings.export.protocol == "grpc" else OTLP_HTTP
 
 
+def remember(paths: Paths) -> None:
+    """There is a stack from now on, whether hookspan exports to it or not."""
+    paths.create()
+    if not _memory(paths).exists():
+        atomic.write(_memory(paths), b"{}\n", mode=0o600)
+
+
+def forget(paths: Paths) -> None:
+    """There is none any more."""
+    _memory(paths).unlink(missing_ok=True)
+
+
 def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
     """Point the settings at the stack, remember what they were, and tell a running agent. What to warn of."""
     settings, own = load(paths, os.environ), read_file(paths.config)[0]
@@ -74,8 +86,8 @@ def export_back(paths: Paths) -> list[str]:
         change(paths, key, entry["before"])
         if key == "export.endpoint":
             messages.append(f"hookspan exports to {entry['before'] or 'nowhere'} now.")
-    _memory(paths).unlink(missing_ok=True)
     if remembered:
+        atomic.write(_memory(paths), b"{}\n", mode=0o600)
         reload_settings(paths)
     return messages
 

@@ -20,7 +20,7 @@ from hookspan.agent.client import Client
 from hookspan.cli.stack import labels, owners
 from hookspan.cli.stack.compose import COPIED, Compose, copy, environment
 from hookspan.cli.stack.services import COLLECTOR, SERVICES, answers, await_ready, check_names, url
-from hookspan.cli.stack.settings import endpoints, export_back, export_to, otlp_port
+from hookspan.cli.stack.settings import endpoints, export_back, export_to, forget, otlp_port, remember
 from hookspan.cli.terminal.options import JSON, YES
 from hookspan.config import load, read_text
 from hookspan.errors import EXIT_USER, UserError
@@ -79,6 +79,8 @@ def up(
     if flags:  # what still runs as another user would make files that its successor can't read
         compose.run(*profile, "stop")
     compose.run(*profile, "up", "-d", "--remove-orphans", *flags, *services)
+    if folder is None:
+        remember(paths)
     ports, otlp = compose.ports(), otlp_port(load(paths, os.environ))
     asked = [s for s in SERVICES if s.name in services or not (services or (s.optional and not profile))]
     started = [service for service in asked if service.port in ports]  # a copy of your own may not publish all of them
@@ -118,6 +120,7 @@ def down(volumes: bool, yes: bool, folder: Path | None) -> None:
     for line in export_back(paths):
         click.echo(line)
     compose.run("--profile", "alerts", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
+    forget(paths)
 
 
 @stack.command()

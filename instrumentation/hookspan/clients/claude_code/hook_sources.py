@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from hookspan.errors import UserError
+from hookspan.folders import is_file
 from hookspan.paths import Paths
 from hookspan.record import Record, replace
 
@@ -167,7 +168,7 @@ def _hooks_file(folder: Path) -> Path | None:
     """The plugin's file of hooks, as its manifest names it."""
     named = _json(folder / ".claude-plugin" / "plugin.json").get("hooks")
     file = folder / (named if isinstance(named, str) else "hooks/hooks.json")
-    return file if file.is_file() else None
+    return file if is_file(file) else None
 
 
 def _json(file: Path) -> dict[str, Any]:

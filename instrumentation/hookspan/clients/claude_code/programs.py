@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.folders import is_file, is_folder
 
 from .settings_files import config_folder
 
@@ -54,14 +55,14 @@ def find(env: Mapping[str, str]) -> list[Program]:
             program = file.resolve()
         except OSError:
             continue
-        if program not in found and file.is_file() and os.access(file, os.X_OK):
+        if program not in found and is_file(file) and os.access(file, os.X_OK):
             found[program] = Program(file, _version(file, program, status.st_mtime_ns, status.st_size))
     return list(found.values())
 
 
 def is_there(env: Mapping[str, str]) -> bool:
     """Whether somebody uses Claude Code here."""
-    return config_folder(env).is_dir() or any(file.is_file() for file in _places(env))
+    return is_folder(config_folder(env)) or any(map(is_file, _places(env)))
 
 
 def events(programs: list[Program]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hookspan.errors import UserError
-from hookspan.folders import absolute, home_folder
+from hookspan.folders import absolute, home_folder, is_file, is_folder
 
 Scope = Literal["user", "local"]
 
@@ -35,8 +35,9 @@ def of_project(folder: Path) -> tuple[Path, Path]:
 
 def of_managed(folder: Path) -> list[Path]:
     """Those in one of the administrator's folders."""
-    files = (folder / "managed-settings.json", *sorted((folder / "managed-settings.d").glob("*.json")))
-    return [file for file in files if file.exists()]
+    more = folder / "managed-settings.d"
+    files = [folder / "managed-settings.json", *(sorted(more.glob("*.json")) if is_folder(more) else ())]
+    return [file for file in files if is_file(file)]
 
 
 def of_scope(scope: Scope, env: Mapping[str, str], folder: Path | None) -> Path:

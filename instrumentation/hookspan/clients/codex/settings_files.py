@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from hookspan.folders import absolute, home_folder
+from hookspan.folders import absolute, home_folder, is_folder
 
 HOOKS: Final = "hooks.json"
 
@@ -26,7 +27,7 @@ def hooks_file(env: Mapping[str, str]) -> Path:
 def project_files(folder: Path) -> list[Path]:
     """The files of hooks that Codex runs beside the user's in a project, from its top down to the folder."""
     folders = [folder, *folder.parents]
-    depth = next((place for place, each in enumerate(folders) if (each / ".git").exists()), 0)
+    depth = next((place for place, each in enumerate(folders) if os.path.lexists(each / ".git")), 0)
     return [each / ".codex" / HOOKS for each in reversed(folders[: depth + 1])]
 
 
@@ -39,4 +40,4 @@ def is_there(env: Mapping[str, str]) -> bool:
     """Whether somebody uses Codex here."""
     import shutil  # noqa: PLC0415 - 2 ms that `status` does not pay
 
-    return config_folder(env).is_dir() or shutil.which("codex", path=env.get("PATH")) is not None
+    return is_folder(config_folder(env)) or shutil.which("codex", path=env.get("PATH")) is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from hookspan.folders import absolute, home_folder
+from hookspan.folders import absolute, home_folder, is_folder
 from hookspan.reading import RefusedError
 
 EVENTS: Final = "events.jsonl"
@@ -29,7 +29,7 @@ def is_there(env: Mapping[str, str]) -> bool:
     """Whether somebody uses Copilot CLI here."""
     import shutil  # noqa: PLC0415 - 2 ms that `status` does not pay
 
-    return config_folder(env).is_dir() or shutil.which("copilot", path=env.get("PATH")) is not None
+    return is_folder(config_folder(env)) or shutil.which("copilot", path=env.get("PATH")) is not None
 
 
 def events_roots(env: Mapping[str, str], hooks: tuple[Path, ...] = ()) -> tuple[str, ...]:
@@ -46,6 +46,6 @@ def events_of(_path: str, session: str, roots: tuple[str, ...]) -> str:
     """
     for root in roots:
         folder = Path(os.path.realpath(f"{root}/{session}"))
-        if str(folder.parent) == root and folder.is_dir():
+        if str(folder.parent) == root and is_folder(folder):
             return str(folder / EVENTS)
     raise RefusedError("the session has no folder among Copilot's")

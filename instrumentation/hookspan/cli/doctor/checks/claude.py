@@ -13,9 +13,10 @@ from typing import Any, Final
 from hookspan.agent.health import Status
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result
-from hookspan.clients.claude_code.settings_files import config_folder
+from hookspan.clients.claude_code.settings_files import Scope, config_folder
 from hookspan.receive.port import kept_port, url_of
 from hookspan.setup import receipts
+from hookspan.setup.installation import Installation
 from hookspan.setup.problem import Area
 
 TELEMETRY: Final = "CLAUDE_CODE_ENABLE_TELEMETRY"
@@ -28,15 +29,20 @@ ELSEWHERE: Final = (
 )
 
 
-def install_fix(what: str, *, native: bool | None = None) -> Fix:
+def install_fix(what: str, *, native: bool | None = None, scope: Scope = "user") -> Fix:
     """`hookspan install`, which shows its change itself and has been agreed to."""
 
     def do() -> None:
         from hookspan.cli.install.run import install
 
-        install(yes=True, native_telemetry=native)
+        install(yes=True, native_telemetry=native, scope=scope)
 
     return Fix(what, do)
+
+
+def fix_of(installation: Installation) -> Fix | None:
+    """What writes its hooks anew; None where they are those of another project."""
+    return install_fix(installation.install, scope=installation.scope) if installation.reaches else None
 
 
 def hooks(context: Context) -> Iterator[Result]:
@@ -77,7 +83,7 @@ def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
         return
     problems = [problem for problem in context.installation.problems if problem.area is area]
     for problem in problems:
-        yield Result.of_problem(problem, fix=install_fix("`hookspan install`") if problem.mends else None)
+        yield Result.of_problem(problem, fix=fix_of(context.installation) if problem.mends else None)
     if not problems:
         yield Result(Status.HEALTHY, well)
 

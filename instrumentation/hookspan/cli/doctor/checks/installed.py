@@ -68,12 +68,12 @@ def relay(context: Context) -> Iterator[Result]:
     yield Result(Status.HEALTHY, message, value=took, unit="s")
 
 
-def _install(context: Context) -> Fix:
+def _install(context: Context) -> Fix | None:
     """Install the relay anew, with the hooks of an agent that has some."""
     agents = context.agents
     if agents.others_alone:
         return others.install_fix(next(hooks for hooks in agents.others if hooks.wanted))
-    return claude.install_fix(agents.install)
+    return claude.fix_of(agents.claude_code)
 
 
 def _program(path: Path) -> Iterator[Result]:
