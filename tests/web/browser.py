@@ -54,6 +54,8 @@ class Visitor:
         """Set by tests that end the agent: then requests without an answer are no trouble."""
         self.refusals = False
         """Set by tests that are refused: then 401 and 503 are no trouble."""
+        self.refused: tuple[int, ...] = ()
+        """Set by tests that are refused otherwise: the statuses of these answers."""
 
     def visit(
         self,
@@ -131,6 +133,8 @@ class Visitor:
             if message.type not in {"error", "warning"}:
                 return
             if CHANGED in message.text:
+                return
+            if any(f"with a status of {status} " in message.text for status in self.refused):
                 return
             if self.agent_may_be_away and any(word in message.text for word in UNREACHABLE):
                 return

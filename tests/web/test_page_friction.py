@@ -52,6 +52,19 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     assert violations(page) == []
 
 
+def test_the_calls_of_an_exact_rule_are_its_own(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit())
+    ask(site, play, "timeout 60 make test", 10, times=3, ago=10)
+    ask(site, play, "git status", 20, times=3, ago=50)
+    site.append(play.stop())
+    site.settle()
+    page = visitor.visit(site, "/friction")
+    rule = page.get_by_role("listitem").filter(has_text="Bash(timeout 60 make test)")
+    rule.get_by_role("link", name="3 times").click()
+    expect(page.locator("search-page li")).to_have_count(3)
+
+
 @pytest.mark.slow
 def test_what_happens_while_an_answer_is_on_its_way_is_asked_for(site: Site, visitor: Visitor) -> None:
     play = Play()

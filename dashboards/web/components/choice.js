@@ -8,7 +8,7 @@ export const choice = (label, choices, chosen, choose) =>
 	html`<label
 		><span class="hide">${label}</span
 		><select @change=${(/** @type {any} */ event) => choose(event.target.value)}>
-			${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}
+			${choices.map(([value, text]) => html`<option value=${value} .selected=${value === chosen}>${text}</option>`)}
 		</select></label
 	>`;
 

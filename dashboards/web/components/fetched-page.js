@@ -72,6 +72,7 @@ export class FetchedPage extends BaseComponent {
 			}, wait());
 		};
 		this.listen(store.live, "update", soon);
+		this.listen(store.live, "reset", () => this.fetch());
 		let isNew = !store.version; // the stream is about to begin: what is fetched now is as new
 		this.listen(store.live, "hello", () => {
 			if (!isNew || this.error) this.fetch();

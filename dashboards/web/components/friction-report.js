@@ -371,7 +371,7 @@ export class FrictionReport extends FetchedPage {
 
 	/** @param {Rule} rule @param {Record<string, string>} within */
 	#rule(rule, within) {
-		const words = /^Bash\((.*):\*\)$/.exec(rule.rule)?.[1] ?? "";
+		const words = /^\w+\((?:domain:)?(.*?)(?::\*)?\)$/.exec(rule.rule)?.[1] ?? "";
 		const calls = spansHref({ ...within, q: words, tool: rule.tool, waited: "true", decision: "approved" });
 		return html`<li>
 			<code class="rule">${rule.rule}</code>

@@ -170,6 +170,10 @@ export class RawLog extends BaseComponent {
 			soon();
 		});
 		this.listen(store.live, "hello", soon);
+		this.listen(store.live, "reset", () => {
+			this.tail.lines = []; // not all of them need be there any more
+			soon();
+		});
 		this.tick(FACTS, soon);
 		this.updateOn(this.tail, "change");
 		this.updateOn(store, "change");

@@ -212,7 +212,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	connected() {
-		this.listen(store, "change", () => this.#fetch());
+		this.listen(store, "change", () => this.#again());
 		this.updateOn(store, "change");
 		this.listen(router, "route", () => router.route.page === "search" && this.#soon());
 		this.listen(document, "keydown", (event) => this.#key(event));
@@ -295,6 +295,15 @@ export class SearchPage extends BaseComponent {
 		this.requestUpdate();
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.#fetch(), TYPED);
+	}
+
+	/** Whether something else is to be asked now: not for the moment that "the last days" begin at, nor what was refused. */
+	#again() {
+		const { wanted, error } = this;
+		const former = this.asked && JSON.parse(this.asked);
+		const isSame = wanted && former && JSON.stringify({ ...wanted, since: former.since }) === this.asked;
+		const mayCome = error && (!error.status || error.status >= 500 || (error.status === 401 && !store.error));
+		if (!isSame || mayCome) this.#fetch();
 	}
 
 	async #fetch(before = "") {

@@ -341,7 +341,7 @@ export class SessionView extends BaseComponent {
 					<copy-button
 						label="Copy as Markdown"
 						what="the session"
-						.text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}
+						.text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans.filter((span) => span.trace_id === this.turn?.trace_id), now: clock.now() })}
 					></copy-button>
 					${
 						resumeCommand(session)

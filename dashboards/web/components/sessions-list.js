@@ -151,7 +151,7 @@ export class SessionsList extends BaseComponent {
 								return state === "ended" ? this.#ended(those) : this.#group(state, stateOf(state).word, those);
 							})}`
 						: html`<div class="card empty">
-								${list.pending ? "Searching …" : html`No session matches. <a class="link" href="/">Show all</a>`}
+								${list.pending ? "Searching …" : html`${list.error ? `${list.error.message} ${list.error.hint}` : "No session matches."} <a class="link" href="/">Show all</a>`}
 							</div>`
 				}
 			</div>

@@ -1,5 +1,6 @@
 /** All that holds agents and people up, largest first: its price and time, what to do about it, and what is behind it. */
 import { css, html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import { ask } from "../lib/api.js";
 import { count, duration, money, short, tokens } from "../lib/format.js";
 import { href, router } from "../lib/router.js";
@@ -137,8 +138,18 @@ export class WasteList extends BaseComponent {
 		this.behind = new Map();
 	}
 
+	get query() {
+		const { days = "7", project = "", agent = "" } = router.route.query;
+		return { days, project, agent };
+	}
+
 	connected() {
-		this.listen(router, "route", () => (this.behind = new Map()));
+		const asked = () => JSON.stringify([this.query.days, this.query.project, this.query.agent]);
+		let before = asked();
+		this.listen(router, "route", () => {
+			if (asked() !== before) this.behind = new Map();
+			before = asked();
+		});
 	}
 
 	render() {
@@ -160,7 +171,7 @@ export class WasteList extends BaseComponent {
 			${
 				rows.length
 					? html`<ol class="rows">
-							${shown.map((row) => this.#row(row, dearest))}
+							${repeat(shown, key, (row) => this.#row(row, dearest))}
 						</ol>`
 					: html`<p class="empty">Nothing did.</p>`
 			}
@@ -215,10 +226,9 @@ export class WasteList extends BaseComponent {
 
 	/** @param {Waste} row */
 	async #look(row) {
-		const { days = "7", project = "", agent = "" } = router.route.query;
 		const { behind } = this;
 		try {
-			const { items } = await ask("/friction/sessions", { days, project, agent, kind: row.kind, what: row.what });
+			const { items } = await ask("/friction/sessions", { ...this.query, kind: row.kind, what: row.what });
 			if (this.behind === behind) this.behind = new Map([...behind, [key(row), items]]);
 		} catch {
 			// The page says elsewhere that the agent does not answer; opening it again asks again.

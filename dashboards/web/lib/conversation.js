@@ -47,6 +47,7 @@ export class ConversationFeed extends EventTarget {
 			{ signal },
 		);
 		store.live.addEventListener("hello", () => this.#later(), { signal });
+		store.live.addEventListener("reset", () => this.#anew(), { signal });
 	}
 
 	/** Stop listening. */
@@ -97,6 +98,13 @@ export class ConversationFeed extends EventTarget {
 	grow() {
 		const last = Math.max(0, Math.ceil(this.total / PAGE) - 1);
 		return this.#fetch({ start: last * PAGE });
+	}
+
+	/** Nothing of it need be there any more. */
+	#anew() {
+		this.#pages.clear();
+		this.#later();
+		this.dispatchEvent(new Event("change"));
 	}
 
 	/** @param {number} after ms */

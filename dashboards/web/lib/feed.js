@@ -199,6 +199,7 @@ export class SessionFeed extends EventTarget {
 			this.#tellSince(page.position);
 			if (page.position < this.#wanted) this.#later(); // more came meanwhile
 		} catch (error) {
+			if (error instanceof ApiError && error.status === 404) this.session = null; // it is gone
 			this.#failed(error, () => this.#load());
 		}
 		this.#changed();

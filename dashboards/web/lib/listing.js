@@ -36,6 +36,8 @@ export class Listing extends EventTarget {
 	next = null;
 	/** Whether the agent has not answered for this filter yet. */
 	pending = true;
+	/** Why it refused this filter. @type {ApiError | null} */
+	error = null;
 	/** Whether the agent is still to be asked for what changed. */
 	isDue = false;
 	#asked = -Infinity;
@@ -153,15 +155,25 @@ export class Listing extends EventTarget {
 		this.isDue = false;
 		const ended = this.pending ? 0 : [...this.#ids].filter((id) => this.known.get(id)?.state === "ended").length; // as many as are listed
 		try {
+			this.error = null;
 			const page = await this.#page({
 				limit: Math.min(PAGE_MAX, Math.max(PAGE, ended)),
 				position: this.position() || undefined,
 			});
 			if (!this.#ends.signal.aborted) this.answered(page);
 		} catch (error) {
-			if (!(error instanceof ApiError) && !this.#ends.signal.aborted) throw error;
-			this.isDue = true; // no agent: it is asked when it is back
-			return;
+			if (this.#ends.signal.aborted) return;
+			if (!(error instanceof ApiError)) throw error;
+			if (error.status === 0 || error.status === 401) {
+				this.isDue = true; // no agent: it is asked when it is back
+				return;
+			}
+			if (error.status >= 500) this.isDue = true;
+			else {
+				this.error = error;
+				this.pending = false;
+				this.dispatchEvent(new Event("change"));
+			}
 		} finally {
 			this.#soon = undefined;
 		}

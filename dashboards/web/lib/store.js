@@ -74,7 +74,7 @@ class Store extends EventTarget {
 			this.sessions.clear();
 			this.#rowAt.clear();
 			this.#activity.clear();
-			this.#counted = sessions.position;
+			this.#counted = sessions.position - 1; // that is the first record which is not in the store
 			this.#take(sessions);
 			this.#relist(sessions);
 			this.error = null;

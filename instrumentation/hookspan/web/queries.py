@@ -201,6 +201,11 @@ class Moment(Questions):
         rows = self._rows("SELECT value FROM meta WHERE name = 'epoch'")
         return str(rows[0][0]) if rows else ""
 
+    def generation(self) -> str:
+        """Another one after a rebuild, and after something was deleted that somebody may still show."""
+        rows = self._rows("SELECT value FROM meta WHERE name IN ('epoch', 'deleted') ORDER BY name")
+        return ":".join(str(value) for (value,) in rows)
+
     # --- Sessions
 
     def select(self, wanted: Filter, *, content: bool) -> Selection:

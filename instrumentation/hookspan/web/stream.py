@@ -253,25 +253,31 @@ class Hub:
         client = Client()
         self._admitted += 1
         try:
-            position = await asyncio.to_thread(self._where)
+            position, generation = await asyncio.to_thread(self._where)
             with self._lock:
                 # We may not have been told of the newest commit yet, and the page may know it from another answer.
                 self._position = max(self._position, position)
             await self._flush()
             self._clients.add(client)  # nothing is awaited between the flush and this
-            yield self._messages(client, after, self._sent)
+            yield self._messages(client, after, self._sent, generation)
         finally:
             self._clients.discard(client)
             self._admitted -= 1
 
-    def _where(self) -> int:
+    def _where(self) -> tuple[int, str]:
         with self._reader.moment() as moment:
-            return moment.position()
+            return moment.position(), moment.generation()
 
-    async def _messages(self, client: Client, after: int | None, start: int) -> AsyncIterator[bytes]:
+    async def _messages(self, client: Client, after: int | None, start: int, generation: str) -> AsyncIterator[bytes]:
         resumes = after is not None and start - RESUME_MAX <= after <= start
         since = after if resumes and after is not None else start
-        hello = {"now": serializers.now_ms(), "position": since, "version": __version__, "resumed": resumes}
+        hello = {
+            "now": serializers.now_ms(),
+            "position": since,
+            "version": __version__,
+            "resumed": resumes,
+            "store": generation,
+        }
         yield b"retry: 1000\n\n" + message("hello", hello, since)
         if after is not None and not resumes:
             yield _reset(start, "too_far_behind" if after < start else "store_rebuilt")
