@@ -22,7 +22,7 @@ PACKAGES = {
     "reactive-element": ("@lit/reactive-element", ""),
     "uplot": ("uplot", "dist"),
 }
-FIRST_PAGE_MAX, ALL_PAGES_MAX = 58_000, 225_000  # bytes, gzip: what the first page fetches; every file of every page
+FIRST_PAGE_MAX, ALL_PAGES_MAX = 58_000, 226_000  # bytes, gzip: what the first page fetches; every file of every page
 
 pytestmark = pytest.mark.need_npm
 

@@ -144,7 +144,7 @@ export class WasteList extends BaseComponent {
 	}
 
 	connected() {
-		const asked = () => JSON.stringify([this.query.days, this.query.project, this.query.agent]);
+		const asked = () => JSON.stringify(this.query);
 		let before = asked();
 		this.listen(router, "route", () => {
 			if (asked() !== before) this.behind = new Map();
