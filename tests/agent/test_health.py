@@ -282,6 +282,7 @@ def received(**changes: Any) -> Any:
     ("stats", "status", "words"),
     [
         (None, Status.HEALTHY, "switched off"),
+        ({"problem": ""}, Status.HEALTHY, "is being started"),
         ({"problem": "the port is taken"}, Status.CRITICAL, "the port is taken"),
         (received(alive=False), Status.CRITICAL, "ended"),
         (received(), Status.HEALTHY, "3 requests"),

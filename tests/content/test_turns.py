@@ -1,6 +1,7 @@
 """Whose turn it is when more sessions have something new than are taken in at once, and while events wait."""
 
 import contextlib
+import errno
 import json
 import time
 from collections.abc import Iterator
@@ -79,6 +80,36 @@ def test_a_session_that_can_not_be_taken_in_holds_no_other_up(paths: Paths, monk
             assert keeping.loop.failures
             broken = False
             until(lambda: prompts(paths) == len(others) + 1)
+        finally:
+            keeping.loop.stop(60.0)
+        keeping.close()
+
+
+def test_a_session_that_failed_once_is_looked_at_again_though_nothing_comes(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+):
+    session = SESSIONS[0]
+    take_in(paths, [line(session)])
+    taken = Intake.take_events
+    broken = True
+
+    def take_events(*words: Any) -> bool:
+        if broken:
+            raise OSError(errno.EMFILE, "too many open files")
+        return taken(*words)
+
+    monkeypatch.setattr(Intake, "take_events", take_events)
+    with contextlib.closing(Reader(paths)) as reader:
+        keeping = Keeping(paths, AgentSettings(paths, None), reader)
+        keeping._mode = (True, False)  # what was there before is not looked for
+        position = reader.position()
+        assert position is not None
+        keeping.committed(Committed(position, events=[], spans=0, sessions=frozenset([session]), removed=frozenset()))
+        keeping.loop.start()
+        try:
+            until(lambda: keeping.loop.failures)
+            broken = False
+            until(lambda: prompts(paths) == 1)
         finally:
             keeping.loop.stop(60.0)
         keeping.close()

@@ -1,5 +1,7 @@
 """OTLP over gRPC, against a real gRPC server; and who loads which library."""
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -208,6 +210,54 @@ def test_an_endpoint_that_was_away_is_found_again(span_export: SpanExport, endpo
     assert exporter.drain(PATIENCE)
     assert back.span_ids == wanted
     back.server.stop(0)
+
+
+class Network:
+    """A way to a port that can go dead: what is connected by then stays so, and nothing gets through any more."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._way = port, threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = [self._listening]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def dies(self) -> None:
+        """All ways that there are; the next one is another."""
+        self._way.set()
+        self._way = threading.Event()
+
+    def close(self) -> None:
+        for each in self._open:
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self._listening.accept()
+                there = socket.create_connection(("127.0.0.1", self._port))
+                self._open += [here, there]
+                for ends in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass_on, args=(*ends, self._way), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket, dead: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                if not dead.is_set():
+                    target.sendall(data)
+
+
+def test_a_connection_that_has_died_in_silence_is_made_anew(span_export: SpanExport, endpoint: Endpoint) -> None:
+    """As after a sleep: nobody answers on the old one, and nobody says so."""
+    with contextlib.closing(Network(endpoint.port)) as network:
+        exporter = span_export.start(f"http://127.0.0.1:{network.port}", protocol="grpc", timeout=2)
+        wanted = span_export.commit(1)
+        assert exporter.drain(PATIENCE)
+        network.dies()
+        wanted += span_export.commit(1)
+        assert exporter.drain(PATIENCE)
+        assert endpoint.span_ids == wanted
 
 
 @pytest.mark.slow

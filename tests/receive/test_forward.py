@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,27 @@ def make_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
 def request(*, bad: bool = False, count: int = 1) -> bytes:
     """One with spans, which an endpoint that is told to takes for bad ones."""
     return spans(count, name="bad" if bad else "claude_code.tool").SerializeToString()
+
+
+def test_what_can_not_be_read_is_tried_again_after_a_pause(
+    make_waiting: MakeWaiting, sink: Sink, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = make_waiting(sink.url)
+    waiting.add(request())
+    reader = waiting._spool.readers["forward"]
+    read, tried = reader.read, []
+
+    def no_descriptor() -> Stored | None:
+        tried.append(time.monotonic())
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(reader, "read", no_descriptor)
+    forwarding = waiting.start()
+    until(lambda: forwarding.stats()["state"] == "holding")
+    time.sleep(0.5)
+    assert len(tried) < 100, "it waits in between"
+    monkeypatch.setattr(reader, "read", read)
+    until(lambda: forwarding.forwarded == 1)
 
 
 def test_all_that_is_too_old_goes_with_the_first_failure(make_waiting: MakeWaiting, sink: Sink):

@@ -315,6 +315,8 @@ def test_a_receiver_keeps_its_port_and_one_that_is_wished_for_is_taken_or_told(
     other = make_machine(f"[receive]\nenabled = true\nport = {port}\n")
     until(lambda: str(port) in (other.machine.status()["receive"] or {})["problem"], "it tells of no trouble")
     until(lambda: (other.machine.status()["health"] or {})["checks"]["receive"]["status"] == "critical")
+    assert machine.cli("down").returncode == 0
+    until(lambda: other.port == port, "it takes what has become free")
 
 
 def test_a_receiver_is_switched_on_and_off_while_the_agent_runs(make_machine: Callable[[str], Receiving]):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from hookspan.agent.ingest import Committed
@@ -127,7 +127,10 @@ class Keeping:
         sessions = self._due()
         if mode[0]:
             began = time.monotonic()
-            rest = self._take(sessions, settings)
+            rest = self.loop.guarded(lambda: self._take(sessions, settings))
+            if rest is None:
+                self._fails(sessions)
+                rest = []
             self._later(rest)
             if self._has_backlog() and not rest:
                 self._catch_up(settings)
@@ -169,6 +172,11 @@ class Keeping:
             for session in (*sessions[1:], *sessions[:1]):
                 self._busy.pop(session, None)
                 self._busy[session] = now
+
+    def _fails(self, sessions: Iterable[str]) -> None:
+        """Try them again as what is left from before, with growing pauses: nothing new need happen in them."""
+        self._backlog.extend(session for session in sessions if session not in self._backlog)
+        self._backlog_from = max(self._backlog_from, time.monotonic() + self._backlog_pause)
 
     def _has_backlog(self) -> bool:
         return bool(self._backlog) and time.monotonic() >= self._backlog_from
@@ -215,6 +223,7 @@ class Keeping:
             found = [self.loop.guarded(functools.partial(self._take, [row.id], settings)) for row in rows]
             if not any(one is not None for one in found):
                 raise
+            self._fails(row.id for row, one in zip(rows, found, strict=True) if one is None)
             return [session for one in found if one for session in one]
 
     def _take_one(self, intake: Intake, row: SessionRow, settings: Settings, folders: Roots) -> bool:

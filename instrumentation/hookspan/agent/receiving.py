@@ -54,6 +54,8 @@ class Receiving:
         """Start, if something is to be received. What prevents it is logged and shown by the health check."""
         with self._lock:
             self._start()
+        if self.problem:
+            self._settings.again(self.settings_changed)
 
     def stop(self) -> None:
         """End."""
@@ -61,11 +63,13 @@ class Receiving:
             self._stop()
 
     def settings_changed(self) -> None:
-        """Continue with the current settings."""
+        """Continue with the current settings. RuntimeError where nothing can be received: it is called again then."""
         with self._lock:
-            if self._ingredients() != self._made_of:
+            if self._ingredients() != self._made_of or self.problem:
                 self._stop()
                 self._start()
+                if self.problem:
+                    raise RuntimeError(self.problem)
             elif self._receiver is not None:
                 self._receiver.ring()
 
@@ -93,7 +97,7 @@ class Receiving:
 
     def _start(self) -> None:
         self._made_of = enabled, port, limit, children, defaults, forward = self._ingredients()
-        self.problem = ""
+        before, self.problem = self.problem, ""
         if not enabled:
             return
         try:
@@ -117,8 +121,9 @@ class Receiving:
             )
             receiver.start()
         except Exception as error:
-            _logger.exception("nothing can be received")
-            self.problem = str(error)
+            self.problem = str(error) or type(error).__name__
+            if self.problem != before:
+                _logger.exception("nothing can be received")
             return
         self._receiver, self._children = receiver, programs
         _logger.info("receiving", extra={"url": receiver.url})

@@ -25,6 +25,7 @@ from hookspan.values import URL, without_secrets
 
 LAST_GOOD: Final = "settings.json"
 """In the run folder, 0600, texts by path: a start with a broken file goes on with these, or it would stop exporting."""
+AGAIN: Final = 5.0  # seconds until a file is read again that could not be
 REST: Final = 0.5  # seconds that a file is left alone before it counts: who writes in place begins with an empty one
 
 _NOTHING: Final[Layer] = ({}, [])
@@ -143,9 +144,10 @@ class AgentSettings:
             fresh = self._cautious(fresh)
             consequence += "; what an administrator may have forbidden is not exported: "
             consequence += "content" if fresh.export.enabled else "nothing is exported"
-        if problems:
-            _logger.error("settings can't be read")  # the message may quote a value
+        before = self.problem
         self.problem = f"{'; '.join(problems)}; {consequence}" if problems else None
+        if self.problem and self.problem != before:
+            _logger.error("settings can't be read")  # the message may quote a value
         self._keep()
         if fresh != self.now:
             self.now = fresh
@@ -158,6 +160,8 @@ class AgentSettings:
             text = config.read_text(path)
             layer = _NOTHING if text is None else config.parse(text, str(path))
         except UserError as error:
+            if isinstance(error.__cause__, OSError):  # it need not change to become readable
+                self._due = min(self._due, time.monotonic() + AGAIN)
             return _parsed(self._good.get(path), path), error.message
         self._good[path] = text
         return layer, ""

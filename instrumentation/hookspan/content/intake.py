@@ -12,7 +12,7 @@ from typing import Any, Final
 from hookspan.clients.conversations import Conversation, client_of, conversation, subagent_of
 from hookspan.clients.message import Message
 from hookspan.observe.transcript_paths import Source, journal_source
-from hookspan.reading import MAX_LINE, RefusedError, open_regular, read_on
+from hookspan.reading import MAX_LINE, RefusedError, is_at_limit, open_regular, read_on
 from hookspan.store.schema import INTEGER_MAX
 
 from .archive import Archive
@@ -113,6 +113,9 @@ class Intake:
             found: Its transcripts.
             archive: Whether their lines are kept as well.
             since: Messages before this time (Unix ns) are not taken into the index.
+
+        Raises:
+            OSError: Too many files are open.
         """
         content = self._content
         with self.round():
@@ -122,9 +125,12 @@ class Intake:
             for file in content.drop_events(session) if found else ():
                 self._readings.pop(file, None)
             for source in found:
-                with contextlib.suppress(OSError, RefusedError):  # it can't be opened
+                try:
                     read = self._file(session, kept, source, self._left, archive=archive, since=since)
                     self._left = max(0, self._left - read)
+                except (OSError, RefusedError) as error:  # it can't be opened
+                    if is_at_limit(error):
+                        raise
                 if not self._left:
                     return True
         return False

@@ -43,6 +43,9 @@ NOT_DECOMPRESSED: Final = re.compile(r"compress|grpc-encoding", re.IGNORECASE)
 DETAILS: Final = "grpc-status-details-bin"  # the metadata's key of a google.rpc.Status
 PORTS: Final = {"http": 80, "https": 443}
 NEVER_RETRY: Final = frozenset({grpc.StatusCode.OK})  # an empty set would mean the default
+UNREACHED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""A new connection is made then: after a sleep, or in another network, the old one is dead and nobody says so."""
+
 OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", ANSWER_MAX),
@@ -69,7 +72,7 @@ class _Listening:
         try:
             response = self._stub.Export(**{**arguments, "metadata": metadata, "timeout": self.seconds})
         except grpc.RpcError as error:
-            self.answer, self.connected = self._judge(error), error.code() is not grpc.StatusCode.UNAVAILABLE
+            self.answer, self.connected = self._judge(error), error.code() not in UNREACHED
             raise
         self.answer = Answer(200, rejected=rejected_of(response))
         return response

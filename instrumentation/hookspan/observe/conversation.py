@@ -6,7 +6,6 @@ call. Where the source is gone (deleted, compacted, unreadable) the span leaves 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from hookspan.journal.records import Records
 from hookspan.model.rows import Span
 from hookspan.model.state import bound
 from hookspan.paths import Paths
-from hookspan.reading import RefusedError, open_regular
+from hookspan.reading import RefusedError, is_at_limit, open_regular
 from hookspan.store import Reader
 from hookspan.wire.foreign import UNREADABLE, decoder
 from hookspan.wire.scrub import bounded_json, bounded_text
@@ -97,16 +96,22 @@ class Conversation:
         self._known: dict[str, list[Source]] = {}
 
     def __call__(self, span: Span, limit: int) -> dict[str, str]:
-        """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known."""
+        """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known.
+
+        Raises OSError where too many files are open.
+        """
         operation = span.attributes.get(sc.GEN_AI_OPERATION_NAME)
         found: dict[str, str] = {}
-        with contextlib.suppress(OSError, RefusedError, *UNREADABLE):
+        try:
             if operation == "execute_tool":
                 found = self._tool(span, limit)
             elif operation == "chat":
                 found = self._call(span, limit)
             elif operation == "invoke_agent":
                 found = self._agent(span, limit)
+        except (OSError, RefusedError, *UNREADABLE) as error:
+            if is_at_limit(error):
+                raise
         return {key: text for key, text in found.items() if text}
 
     def _tool(self, span: Span, limit: int) -> dict[str, str]:

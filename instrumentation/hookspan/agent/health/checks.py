@@ -246,6 +246,8 @@ def receive(agent: Inspected) -> Finding:
     stats = agent.receiving.stats()
     if stats is None:
         return Finding(Status.HEALTHY, "switched off by `receive.enabled`", unit="s")
+    if not stats["problem"] and "alive" not in stats:
+        return Finding(Status.HEALTHY, "is being started", unit="s")
     if stats["problem"] or not stats["alive"]:
         message = stats["problem"] or "the receiver ended"
         return Finding(Status.CRITICAL, message, todo="see `agent.log`; `receive.port` may be taken")
