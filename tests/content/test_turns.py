@@ -107,7 +107,7 @@ def test_a_session_that_failed_once_is_looked_at_again_though_nothing_comes(
         keeping.committed(Committed(position, events=[], spans=0, sessions=frozenset([session]), removed=frozenset()))
         keeping.loop.start()
         try:
-            until(lambda: keeping.loop.failures)
+            until(lambda: keeping.loop.failures and not keeping._busy)
             broken = False
             until(lambda: prompts(paths) == 1)
         finally:
