@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from hookspan.content import ContentDb, Intake, Kept
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.ingest import take_in
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 LONG_AGO = 3600 * 10**9
 SESSIONS = [f"0a1b2c3d-0000-4000-8000-{number:012d}" for number in range(2 * AT_ONCE + 3)]
@@ -91,10 +92,12 @@ def test_a_session_that_failed_once_is_looked_at_again_though_nothing_comes(
     session = SESSIONS[0]
     take_in(paths, [line(session)])
     taken = Intake.take_events
-    broken = True
+    broken, is_old = True, threading.Event()
 
     def take_events(*words: Any) -> bool:
         if broken:
+            if not keeping._busy:  # it is no news any more
+                is_old.set()
             raise OSError(errno.EMFILE, "too many open files")
         return taken(*words)
 
@@ -107,7 +110,7 @@ def test_a_session_that_failed_once_is_looked_at_again_though_nothing_comes(
         keeping.committed(Committed(position, events=[], spans=0, sessions=frozenset([session]), removed=frozenset()))
         keeping.loop.start()
         try:
-            until(lambda: keeping.loop.failures and not keeping._busy)
+            assert is_old.wait(PATIENCE)
             broken = False
             until(lambda: prompts(paths) == 1)
         finally:
