@@ -257,7 +257,7 @@ def test_a_connection_that_has_died_in_silence_is_made_anew(span_export: SpanExp
         network.dies()
         wanted += span_export.commit(1)
         assert exporter.drain(PATIENCE)
-        assert endpoint.span_ids == wanted
+        assert list(dict.fromkeys(endpoint.span_ids)) == wanted  # a slow answer is taken for none
 
 
 @pytest.mark.slow

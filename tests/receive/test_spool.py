@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookspan.receive import spool as module
+from hookspan.receive.receiver import spools
 from hookspan.receive.spool import Spool, SpoolReader, Stored
 
 BODIES = st.lists(st.binary(max_size=300), max_size=30)
@@ -144,3 +145,12 @@ def test_a_closed_spool_has_no_file_open_and_who_is_late_changes_nothing(tmp_pat
     assert [request.body for request in rest(after.readers["forward"])] == [b"one", b"two", b"four"]
     assert rest(made(tmp_path).readers["forward"]) == []
     assert [request.body for request in rest(after.readers["facts"])] == [b"one", b"two", b"four"]
+
+
+def test_what_can_not_be_opened_leaves_nothing_open(tmp_path: Path):
+    """It is tried again and again."""
+    (tmp_path / "metrics" / "forward.cursor").mkdir(parents=True)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=r"forward\.cursor"):
+        spools(tmp_path, 1 << 20)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -171,7 +171,8 @@ export class RawLog extends BaseComponent {
 		});
 		this.listen(store.live, "hello", soon);
 		this.listen(store.live, "reset", () => {
-			this.tail.lines = []; // not all of them need be there any more
+			this.tail.lines = this.visible = []; // not all of them need be there any more
+			this.picked = null;
 			soon();
 		});
 		this.tick(FACTS, soon);

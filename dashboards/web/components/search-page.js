@@ -213,6 +213,10 @@ export class SearchPage extends BaseComponent {
 
 	connected() {
 		this.listen(store, "change", () => this.#again());
+		this.listen(store.live, "reset", () => {
+			this.asked = ""; // not all that was found need be there any more
+			this.#fetch();
+		});
 		this.updateOn(store, "change");
 		this.listen(router, "route", () => router.route.page === "search" && this.#soon());
 		this.listen(document, "keydown", (event) => this.#key(event));

@@ -17,6 +17,7 @@ export class Live extends EventTarget {
 	state = "off";
 	position = 0;
 	version = "";
+	#store = ""; // what this page shows is of: another one after a rebuild, and after something was forgotten
 	#stays = false;
 	/** @type {import("./types.js").Update[]} */
 	#kept = [];
@@ -88,8 +89,10 @@ export class Live extends EventTarget {
 		if (this.#rests || this.state === "signed-out") return; // it was on its way
 		if (name === "state") return this.#set(message);
 		if (typeof message.now === "number") clock.set(message.now);
+		const isOther = name === "hello" && this.#store && message.store !== this.#store;
 		if (name === "hello") {
 			this.version = message.version;
+			this.#store = message.store;
 		} else if (name === "reset") {
 			this.position = message.position;
 			this.#keptFrom = message.position;
@@ -100,6 +103,7 @@ export class Live extends EventTarget {
 			while (this.#kept.length > KEPT) this.#keptFrom = /** @type {any} */ (this.#kept.shift()).position;
 		}
 		this.dispatchEvent(new CustomEvent(name, { detail: message }));
+		if (isOther) this.#hear("reset", message);
 	}
 
 	#seen() {

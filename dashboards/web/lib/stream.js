@@ -20,7 +20,6 @@ export class Stream {
 	#retry;
 	#failures = 0;
 	#heard = 0;
-	#store = ""; // another one after a rebuild, and after something was deleted from it
 
 	/** @param {Tell} tell is told each message, and `state` when that of the connection changes */
 	constructor(tell) {
@@ -76,10 +75,6 @@ export class Stream {
 			this.position = message.position;
 		}
 		this.tell(name, message);
-		if (name !== "hello") return;
-		const isOther = this.#store && message.store !== this.#store;
-		this.#store = message.store;
-		if (isOther) this.#hear("reset", { now: message.now, position: message.position, reason: "store_changed" });
 	}
 
 	async #gaveUp() {

@@ -127,10 +127,11 @@ class Keeping:
         sessions = self._due()
         if mode[0]:
             began = time.monotonic()
-            rest = self.loop.guarded(lambda: self._take(sessions, settings))
-            if rest is None:
+            try:
+                rest = self._take(sessions, settings)
+            except Exception:
                 self._fails(sessions)
-                rest = []
+                raise  # the loop pauses, longer each time
             self._later(rest)
             if self._has_backlog() and not rest:
                 self._catch_up(settings)
@@ -175,8 +176,9 @@ class Keeping:
 
     def _fails(self, sessions: Iterable[str]) -> None:
         """Try them again as what is left from before, with growing pauses: nothing new need happen in them."""
+        if not self._backlog:
+            self._backlog_from = time.monotonic() + self._backlog_pause
         self._backlog.extend(session for session in sessions if session not in self._backlog)
-        self._backlog_from = max(self._backlog_from, time.monotonic() + self._backlog_pause)
 
     def _has_backlog(self) -> bool:
         return bool(self._backlog) and time.monotonic() >= self._backlog_from

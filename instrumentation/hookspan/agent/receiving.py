@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hookspan.agent.exports import export_settings
 from hookspan.agent.settings import AgentSettings
 from hookspan.config import SIGNALS, Export, Settings, Signal
+from hookspan.errors import UserError
 from hookspan.paths import Paths
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ class Receiving:
             self._stop()
 
     def settings_changed(self) -> None:
-        """Continue with the current settings. RuntimeError where nothing can be received: it is called again then."""
+        """Continue with the current settings. UserError where nothing can be received: it is called again then."""
         with self._lock:
             if self._ingredients() != self._made_of or self.problem:
                 self._stop()
                 self._start()
                 if self.problem:
-                    raise RuntimeError(self.problem)
+                    raise UserError(self.problem)
             elif self._receiver is not None:
                 self._receiver.ring()
 
@@ -97,8 +98,8 @@ class Receiving:
 
     def _start(self) -> None:
         self._made_of = enabled, port, limit, children, defaults, forward = self._ingredients()
-        before, self.problem = self.problem, ""
         if not enabled:
+            self.problem = ""
             return
         try:
             from hookspan.receive.children import ChildrenTaker  # noqa: PLC0415 - 20 MB that most agents don't need
@@ -121,11 +122,11 @@ class Receiving:
             )
             receiver.start()
         except Exception as error:
-            self.problem = str(error) or type(error).__name__
+            before, self.problem = self.problem, str(error) or type(error).__name__
             if self.problem != before:
                 _logger.exception("nothing can be received")
             return
-        self._receiver, self._children = receiver, programs
+        self._receiver, self._children, self.problem = receiver, programs, ""
         _logger.info("receiving", extra={"url": receiver.url})
 
     def _stop(self) -> None:

@@ -99,7 +99,7 @@ class Forwarding:
             except Exception as error:
                 _logger.exception("forwarding failed", extra={"signal": self._signal})
                 self._hold(Answer(error=f"{type(error).__name__}: {error}"))
-                self._stopping.wait(min(max(0.0, self._retry_at - time.monotonic()), 1.0))
+                self._stopping.wait(max(0.0, self._retry_at - time.monotonic()))
         if self._forwarder is not None:
             self._forwarder.close()
 

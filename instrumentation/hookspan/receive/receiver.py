@@ -49,7 +49,7 @@ class Receiver:
         more_ports: Sequence[int] = (),
         grpc_port: int = 0,
     ) -> None:
-        """Make all parts; nothing is received before `start`.
+        """Make all parts; nothing is received before `start`. Where that fails, nothing is left open.
 
         Args:
             paths: Whose receiver.
@@ -63,22 +63,28 @@ class Receiver:
             more_ports: Listened on as well, if they are free.
             grpc_port: The same, for gRPC; 0 for none.
         """
-        self._sockets = [listen(port, paths.receive_port)]
+        with contextlib.ExitStack() as made:
+            self._sockets = [made.enter_context(listen(port, paths.receive_port))]
+            for number in more_ports:
+                with contextlib.suppress(OSError):
+                    self._sockets.append(made.enter_context(bind(number)))
+            self._spools = spools(paths.received, limit)
+            for spool in self._spools.values():
+                made.callback(spool.close)
+            self._gate = Gate(self._spools)
+            self._forwardings = {
+                signal: Forwarding(
+                    signal, spool.readers["forward"], partial(settings, signal), wanted=signal in forward
+                )
+                for signal, spool in self._spools.items()
+            }
+            readers = {signal: self._spools[signal].readers["facts"] for signal in FOLDED}
+            self._intake = Intake(readers, Writer(paths), wake, spans=spans, logs=logs)
+            self._server = Server(self._gate, self._sockets)
+            self._grpc = _grpc_server(self._gate, grpc_port) if grpc_port else None
+            made.pop_all()
         self.port: int = self._sockets[0].getsockname()[1]
-        for number in more_ports:
-            with contextlib.suppress(OSError):
-                self._sockets.append(bind(number))
         self.ports: list[int] = [each.getsockname()[1] for each in self._sockets]
-        self._spools = spools(paths.received, limit)
-        self._gate = Gate(self._spools)
-        self._forwardings = {
-            signal: Forwarding(signal, spool.readers["forward"], partial(settings, signal), wanted=signal in forward)
-            for signal, spool in self._spools.items()
-        }
-        readers = {signal: self._spools[signal].readers["facts"] for signal in FOLDED}
-        self._intake = Intake(readers, Writer(paths), wake, spans=spans, logs=logs)
-        self._server = Server(self._gate, self._sockets)
-        self._grpc = _grpc_server(self._gate, grpc_port) if grpc_port else None
         self._thread = threading.Thread(target=self._serve, name="receive", daemon=True)
 
     def start(self) -> None:
@@ -160,11 +166,15 @@ class Receiver:
 
 
 def spools(folder: Path, limit: int) -> dict[Signal, Spool]:
-    """What is stored, by signal, each with its readers."""
-    return {
-        signal: Spool(folder / signal, ("forward", "facts") if signal in FOLDED else ("forward",), limit)
-        for signal in SIGNALS
-    }
+    """What is stored, by signal, each with its readers. Raises OSError, and has then left nothing open."""
+    found: dict[Signal, Spool] = {}
+    with contextlib.ExitStack() as made:
+        for signal in SIGNALS:
+            readers = ("forward", "facts") if signal in FOLDED else ("forward",)
+            found[signal] = Spool(folder / signal, readers, limit)
+            made.callback(found[signal].close)
+        made.pop_all()
+    return found
 
 
 def _grpc_server(gate: Gate, port: int) -> GrpcServer | None:

@@ -69,7 +69,7 @@ class Spool:
     """The requests of one signal. One thread appends; any may read."""
 
     def __init__(self, folder: Path, readers: tuple[str, ...], limit: int) -> None:
-        """Raises OSError. Above `limit` bytes the oldest requests go, also if they were not read."""
+        """Raises OSError, with nothing left open. Above `limit` bytes the oldest requests go, read or not."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._lock = threading.Lock()
@@ -82,7 +82,12 @@ class Spool:
         self.damaged = 0
         if numbers:
             self._mend(numbers[-1])
-        self.readers = {name: SpoolReader(self, folder / f"{name}.cursor") for name in readers}
+        self.readers: dict[str, SpoolReader] = {}
+        with contextlib.ExitStack() as made:
+            made.callback(self.close)
+            for name in readers:
+                self.readers[name] = SpoolReader(self, folder / f"{name}.cursor")
+            made.pop_all()
 
     @property
     def bytes(self) -> int:
@@ -304,7 +309,11 @@ class SpoolReader:
         self._spool = spool
         self.bell = threading.Event()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        self.place = self._kept() or spool.first()
+        try:
+            self.place = self._kept() or spool.first()
+        except OSError:
+            os.close(self._file)
+            raise
         self._next = self.place
         self._oldest: tuple[Place, int] = (self.place, 0)
 

@@ -17,6 +17,7 @@ from hookspan.clients.claude_code.settings_files import MANAGED, Scope
 from hookspan.clients.claude_code.settings_text import Handler
 from hookspan.clients.claude_code.status_line_command import RelayedLine
 from hookspan.clients.relay_command import relay_in
+from hookspan.folders import is_folder
 from hookspan.paths import Paths
 
 from . import installed_relay, places, receipts
@@ -76,7 +77,7 @@ class Installation(InstalledHooks):
 
     @property
     def install(self) -> str:
-        """The command that mends it."""
+        """The command that mends it, and where."""
         local = self._of_projects_alone
         return _install(next((source for source in local if source.here), local[0])) if local else INSTALL
 
@@ -88,7 +89,12 @@ class Installation(InstalledHooks):
 
     @property
     def _of_projects_alone(self) -> list[HookSource]:
-        known = [source for source in self.sources if source.handlers or source.file in self.recorded]
+        known = [
+            source
+            for source in self.sources
+            if (source.handlers or source.file in self.recorded)
+            and (source.kind != "local" or is_folder(source.file.parent.parent))  # else it is gone, with its project
+        ]
         return known if all(source.kind == "local" for source in known) else []
 
     @property
@@ -142,7 +148,7 @@ class Installation(InstalledHooks):
         by_file = {source.file: source for source in self.sources}
         for file in self.recorded:
             source = by_file[file]
-            moved_on = source.kind == "local" and not file.parent.parent.exists()  # with its project
+            moved_on = source.kind == "local" and not is_folder(file.parent.parent)  # with its project
             if not (source.handlers or source.problem or moved_on):
                 gone = "is gone" if source.text is None else "no longer has hookspan's hooks"
                 todo = _install(source)

@@ -173,6 +173,7 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     db.execute("DELETE FROM state WHERE session = ?", row)
     db.execute("DELETE FROM changed WHERE session = ?", row)
     _note_deleted(db)
+    _note_deleted(db, "forgotten")
     return Pruned(events=events, spans=spans, sessions=1)
 
 
@@ -185,11 +186,9 @@ def unlink(db: sqlite3.Connection, session: str) -> None:
     )
 
 
-def _note_deleted(db: sqlite3.Connection) -> None:
-    """For those who keep sums of what was there, or of when it was."""
-    db.execute(
-        "INSERT INTO meta (name, value) VALUES ('deleted', 1) ON CONFLICT DO UPDATE SET value = value + 1",
-    )
+def _note_deleted(db: sqlite3.Connection, name: str = "deleted") -> None:
+    """For those who keep sums of what was there, or of when it was; `forgotten`: for those who still show it."""
+    db.execute("INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1", (name,))
 
 
 def _head_time(db: sqlite3.Connection, now: int) -> int:

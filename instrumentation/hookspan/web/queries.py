@@ -202,8 +202,8 @@ class Moment(Questions):
         return str(rows[0][0]) if rows else ""
 
     def generation(self) -> str:
-        """Another one after a rebuild, and after something was deleted that somebody may still show."""
-        rows = self._rows("SELECT value FROM meta WHERE name IN ('epoch', 'deleted') ORDER BY name")
+        """Another one after a rebuild, and after something was forgotten that somebody may still show."""
+        rows = self._rows("SELECT value FROM meta WHERE name IN ('epoch', 'forgotten') ORDER BY name")
         return ":".join(str(value) for (value,) in rows)
 
     # --- Sessions

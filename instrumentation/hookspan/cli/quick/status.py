@@ -86,7 +86,7 @@ def _elsewhere(agents: Agents) -> str:
     installation = agents.claude_code
     others = filter(None, map(installation.place, installation.elsewhere))
     place = next(iter(others), None)
-    return agents.install.strip("`") if place is None else places.call(place, installation.env)
+    return agents.install.replace("`", "") if place is None else places.call(place, installation.env)
 
 
 def _attention(paths: Paths) -> dict[str, list[dict[str, Any]]]:

@@ -105,7 +105,8 @@ def native(context: Context) -> Iterator[Result]:
             "somebody has since changed these variables",
             "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
             fix=install_fix("`hookspan install --native-telemetry`", native=True)
-            if context.settings.export.endpoints or context.settings.receive.enabled
+            if (context.settings.export.endpoints or context.settings.receive.enabled)
+            and context.installation.scope == "user"
             else None,
         )
         return
