@@ -156,7 +156,8 @@ def test_flush_goes_on_with_an_exporter_of_other_settings(make_machine: Callable
         flushed = pool.submit(machine.json, "flush", "--wait", "60s")
         until(lambda: machine.status()["export"]["failures"] > 1)
         machine.paths.config.write_text(settings.format(interval=1, url=here.url))
-        assert flushed.result(2 * PATIENCE)["exported"]
+        answer = flushed.result(2 * PATIENCE)
+        assert answer["exported"], answer
         assert here.spans
 
 
