@@ -508,6 +508,10 @@ def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path):
     assert played.now < observers.next_due() <= played.now + 10**9
 
 
+def no_descriptor(*_: object) -> None:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
 def test_what_was_read_is_told_though_another_observer_failed(tmp_path, monkeypatch):
     name = "print_tools_agent"
     lines = lines_of(name, tmp_path)
@@ -516,9 +520,6 @@ def test_what_was_read_is_told_though_another_observer_failed(tmp_path, monkeypa
     played = Played(State())
     played.take(lines)
     played.now = json.loads(lines[-1])["at"] + 50 * TICK
-
-    def no_descriptor(*_: object) -> None:
-        raise OSError(errno.EMFILE, "too many open files")
 
     with monkeypatch.context() as patch:
         patch.setattr(Processes, "step", no_descriptor)
@@ -542,9 +543,6 @@ def test_a_folder_that_cannot_be_listed_for_want_of_descriptors_is_looked_into_a
     played = Played(State())
     played.take(lines)
     played.now = json.loads(lines[-1])["at"] + 50 * TICK
-
-    def no_descriptor(*_: object) -> None:
-        raise OSError(errno.EMFILE, "too many open files")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", no_descriptor)
