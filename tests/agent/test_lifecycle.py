@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,10 +26,13 @@ from hookspan import __version__
 from hookspan.agent import PROTOCOL, sockets
 from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan.agent.exports import Exports
+from hookspan.agent.ingest import Watermark
 from hookspan.agent.lock import FileLock, is_held
 from hookspan.agent.settings import AgentSettings
 from hookspan.journal import Journal
 from hookspan.paths import Paths
+from hookspan.store import Store
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
 
@@ -489,3 +494,48 @@ def test_flush_says_of_nothing_that_it_is_exported_before_the_exporter_is_there(
         assert (early["drained"], early["exported"]) == (False, False)
         go.touch()
         assert machine.json("flush", "--wait", "60s")["exported"]
+
+
+@pytest.mark.slow
+def test_flush_waits_while_an_exporter_is_exchanged(make_machine: Callable[..., Machine]):
+    settings = "[export]\nmetric_interval = {interval}\nendpoint = {url!r}\n"
+    with Sink() as sink, ThreadPoolExecutor(1) as pool:
+        machine = make_machine(settings=settings.format(interval=2, url=sink.url))
+        go = machine.folder / "go"
+        go.touch()
+        launch(machine, "--stay", fault=LATE_EXPORT.format(go=str(go)))
+        ready(machine)
+        machine.hooks(*SESSION)
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        go.unlink()
+        machine.paths.config.write_text(settings.format(interval=1, url=sink.url))
+        until(lambda: "state" not in machine.status()["export"])  # one has ended, the other has not begun
+        flushed = pool.submit(machine.json, "flush", "--wait", "60s")
+        with pytest.raises(TimeoutError):
+            flushed.result(2)
+        go.touch()
+        answer = flushed.result(2 * PATIENCE)
+        assert answer["exported"], answer
+
+
+def test_what_waits_for_export_is_kept_while_it_is_exchanged(machine: Machine, monkeypatch: pytest.MonkeyPatch):
+    def changed(text: str) -> None:
+        machine.paths.config.write_text(text)
+        settings.reload()
+        exports.settings_changed()
+
+    seen: list[int | None] = []
+    begin = Exports._begin
+    monkeypatch.setattr(Exports, "_begin", lambda one: (seen.append(watermark.spans), begin(one)))
+    Store.open(machine.paths).close()
+    with Sink() as sink:
+        export = f"[export]\nendpoint = {sink.url!r}\n"
+        machine.paths.config.write_text(export)
+        settings, watermark = AgentSettings(machine.paths, None), Watermark()
+        gauges = cast("Any", SimpleNamespace(readings=list, register=lambda _meter: None))
+        exports = Exports(machine.paths, settings, gauges, watermark=watermark, damaged=lambda _: None)
+        exports.store_opened()
+        changed(export + "metric_interval = 1\n")
+        changed("")
+        exports.stop()
+    assert (seen[0], None in seen[1:], watermark.spans) == (None, False, None)

@@ -95,18 +95,28 @@ class Exports:
         return self._settings.now.export.off
 
     def drain(self, seconds: float) -> bool:
-        """Export all that is due; False if something is left, or if the exporter is still being made.
+        """Export all that is due; False if something is left, or if the exporter is still being made at the end.
 
         True without an endpoint.
         """
         until = time.monotonic() + seconds
-        while (exporter := self._exporter) is not None:
+        exporter = self._exporter_by(until)
+        while exporter is not None:
             if exporter.drain(max(0.0, until - time.monotonic())):
                 return True
-            with self._lock:  # one with other settings may take its place
-                if exporter is self._exporter or time.monotonic() >= until:
-                    return False
+            ended, exporter = exporter, self._exporter_by(until)
+            if exporter is ended:
+                return False  # else one with other settings has taken its place
         return not self._settings.now.export.on
+
+    def _exporter_by(self, until: float) -> Exporter | None:
+        """The exporter, once nobody exchanges it; None if there is none, or none at that time (monotonic seconds)."""
+        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            return None
+        try:
+            return self._exporter
+        finally:
+            self._lock.release()
 
     def patience(self) -> float:
         """How long it makes sense to wait for a drain (seconds): not long, where the endpoint doesn't answer anyway."""
@@ -132,6 +142,7 @@ class Exports:
         self._made_of = self._ingredients()
         on = self._settings.now.export.on
         if not on and not self._paths.export_db.exists():
+            self._watermark.follow(None)
             return
         from hookspan.export import Exporter  # noqa: PLC0415 - 25 MB and half a second that most agents don't need
 
@@ -145,20 +156,21 @@ class Exports:
         )
         if not on:
             exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again
+            self._watermark.follow(None)
             return
         self._exporter = exporter  # whose totals until now the instruments leave out
+        self._watermark.follow(exporter)
         try:
             self._gauges.register(exporter.meter)
             exporter.start()
         except BaseException:
             self._end()  # half of one would pass for one that runs
             raise
-        self._watermark.follow(exporter)
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 
     def _end(self) -> None:
+        """The watermark stays with it until there is another, or what waits for that could be pruned."""
         exporter, self._exporter = self._exporter, None
-        self._watermark.follow(None)
         if exporter is not None:
             exporter.stop(RESTART)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Watermark:
-    """The watermark of the exporter that is running. Any thread may read it."""
+    """The watermark of the exporter that runs, or ran last while export is on. Any thread may read it."""
 
     def __init__(self) -> None:
         self._exporter: Exporter | None = None
