@@ -4,7 +4,8 @@ A script is {"conversation": [answer, ...]}. A request belongs to the conversati
 `[[name]]`; a compaction to "compact"; a title, which Codex asks for apart, is answered by itself. An answer:
 
     {"say": [text | {"tool": name, "input": arguments or text, "namespace"?: name}],
-     "usage"?: [in, cached, out, reasoning], "wait"?: seconds, "error"?: HTTP status, "cut"?: the stream breaks off}
+     "usage"?: [in, cached, out, reasoning], "wait"?: seconds, "error"?: HTTP status, "cut"?: the stream breaks off,
+     "limited"?: seconds after which it may be asked again}
 
 `{{REGEX}}` within an input stands for group 1 of its last match in the request: ids that Codex makes up; `"#{{..}}"` is
 the same as a bare number.
@@ -84,7 +85,7 @@ class Model:
         answers = script.get(of, [])
         default = SHORT if of in {"aux", "compact"} else OVER
         answer = answers[index] if index < len(answers) else default
-        usage = None if "error" in answer or answer.get("cut") else usage_of(answer, of, index)
+        usage = None if {"error", "cut", "limited"} & answer.keys() else usage_of(answer, of, index)
         with self._lock:
             self.asked[name].append(Asked(time.time_ns(), of, about, usage))
         return of, index, _filled(answer, raw)
@@ -120,6 +121,11 @@ def events(answer: Answer, name: str, index: int, model: str) -> Iterator[dict[s
     """An answer as the API streams it."""
     response = f"resp_{name}{index:02d}"
     yield {"type": "response.created", "response": {"id": response, "model": model}}
+    if seconds := answer.get("limited"):
+        said = f"Rate limit reached for {model}. Please try again in {seconds}s."
+        error = {"code": "rate_limit_exceeded", "message": said}
+        yield {"type": "response.failed", "response": {"id": response, "status": "failed", "error": error}}
+        return
     for number, said in enumerate(answer["say"]):
         place = f"{name}{index:02d}{number}"
         if isinstance(said, str):

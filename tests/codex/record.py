@@ -23,8 +23,8 @@ SESSIONS = Path(__file__).parent.parent / "sessions"
 HOME = "/home/u"
 PREFIX = "codex_"
 RECORDED = (
-    "plain failures yielded mcp code_mode code_mode_failure subagent subagent_in_code_mode compaction "
-    "compacted_by_hand retried failed_at_once interrupted interrupted_model killed dialogs resumed forked"
+    "plain failures yielded mcp code_mode code_mode_failure subagent subagent_in_code_mode subagent_fails compaction "
+    "compacted_by_hand retried retried_later failed_at_once interrupted interrupted_model killed dialogs resumed forked"
 ).split()
 KEPT = {"session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted"}
 PROSE = {

@@ -29,21 +29,23 @@ Turn = tuple[str, str]
 """Outcome and reason of its end."""
 WELL: Turn = ("success", "stop")
 STOPPED: Turn = ("interrupted", "interrupted")
+FAILED: Turn = ("error", "stop_failure")
 
 
 @dataclass
 class Scenario:
     """`play` runs Codex in a home; by default a prompt without a terminal.
 
-    `turns` are those of the session, by start. `silent`: calls that Codex runs no hook for. `failed`: calls that the
-    user or the model sees fail. `killed`: nothing told Codex's end. `polled`: a command goes on beside
-    the model, which asks for its end later. `compactions`: what triggered each.
+    `turns` are those of the session, by start; `agents` its subagents, if not all went well. `silent`: calls that Codex
+    runs no hook for. `failed`: calls that the user or the model sees fail. `killed`: nothing told Codex's end.
+    `polled`: a command goes on beside the model, which asks for its end later. `compactions`: what triggered each.
     """
 
     script: Script
     play: Callable[[Home], None] = lambda home: once(home)  # noqa: PLW0108 - it stands below
     home: dict[str, Any] = field(default_factory=dict)
     turns: tuple[Turn, ...] = (WELL,)
+    agents: tuple[Turn, ...] = ()
     silent: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     killed: bool = False
@@ -483,7 +485,18 @@ SCENARIOS: dict[str, Scenario] = {
         {
             "main": [{"say": [SPAWN]}, shell(awaits("begun"), yield_time_ms=LONGEST), DONE],
             "sub": [shell("touch begun; sleep 60", yield_time_ms=LONGEST), DONE],
-        }
+        },
+        agents=(STOPPED,),
+    ),
+    "subagent_fails": Scenario(
+        {"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, shell("sleep 1"), DONE], "sub": [SUB[0], {"error": 400}]},
+        agents=(FAILED,),
+    ),
+    "subagent_interrupted": Scenario(
+        {"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, DONE], "sub": [shell(LONG, yield_time_ms=LONGEST), DONE]},
+        _interrupted,
+        turns=(STOPPED,),
+        agents=(STOPPED,),
     ),
     "subagent_in_code_mode": Scenario(
         {
@@ -528,8 +541,9 @@ SCENARIOS: dict[str, Scenario] = {
         compactions=("manual",),
     ),
     "retried": Scenario({"main": [{"say": ["partial"], "cut": True}, shell("echo one"), DONE]}, home={"retries": 2}),
-    "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(("error", "stop_failure"),)),
-    "failed_at_once": Scenario({"main": [{"error": 429}]}, turns=(("error", "stop_failure"),)),
+    "retried_later": Scenario({"main": [{"limited": 7}, shell("echo one"), DONE]}, home={"retries": 2}),
+    "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(FAILED,)),
+    "failed_at_once": Scenario({"main": [{"error": 429}]}, turns=(FAILED,)),
     "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=LONGEST), DONE]}, _interrupted, turns=(STOPPED,)),
     "interrupted_model": Scenario(
         {"main": [shell("echo one"), {"say": ["Too late."], "wait": 60}]}, _interrupted_model, turns=(STOPPED,)

@@ -25,7 +25,7 @@ from hookspan.wire.fields import timestamp_ns
 from tests import otlp_decode
 from tests.codex import record
 from tests.codex.model import Asked, Model
-from tests.codex.scenarios import SCENARIOS, STOPPED, Played, Scenario, play
+from tests.codex.scenarios import SCENARIOS, STOPPED, WELL, Played, Scenario, play
 from tests.conformance.build import compile_relay
 from tests.history.test_codex import imported
 from tests.model import replay
@@ -35,6 +35,7 @@ from tests.times import MS, differences
 
 TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
 HOOK, HOOK_METRIC = "codex.hooks.command", "codex.hooks.run.duration_ms"
+NANO = 1_000_000_000
 CLOCK = 2_000_000
 """Nanoseconds that Codex's spans and ours may disagree in what is first: two processes read the clock, and lines of
 rollouts have milliseconds."""
@@ -156,9 +157,13 @@ def faults(of: Run) -> Iterator[str]:
 
 
 def _turns(of: Run) -> Iterator[str]:
-    got = [(str(s.attributes[sc.OUTCOME]), str(s.attributes[sc.END_REASON])) for s in of.turns]
-    if Counter(got) != Counter(of.scenario.turns):
-        yield f"turns are {got}, not {of.scenario.turns}"
+    for what, spans, wanted in (
+        ("turns", of.turns, of.scenario.turns),
+        ("subagents", of.agents, of.scenario.agents or (WELL,) * len(of.agents)),
+    ):
+        got = [(str(s.attributes[sc.OUTCOME]), str(s.attributes[sc.END_REASON])) for s in spans]
+        if Counter(got) != Counter(wanted):
+            yield f"{what} are {got}, not {wanted}"
     theirs = of.native_turns
     for span in of.turns:
         native = theirs.pop(str(span.attributes[sc.PROMPT_ID]), None)
@@ -168,6 +173,10 @@ def _turns(of: Run) -> Iterator[str]:
             yield "a turn begins before it does"
         elif span.attributes[sc.OUTCOME] == "success" and span.end > native.end + CLOCK:
             yield "a turn ends after it does"
+    for span in of.agents:
+        asked = [chat.end for chat in of.chats if chat.parent_id == span.span_id]
+        if span.attributes[sc.OUTCOME] == "error" and span.end > max(asked) + NANO:
+            yield "a subagent that failed goes on"
     if len(theirs) > len(of.agents):
         yield f"Codex has {len(theirs)} turns of subagents, hookspan {len(of.agents)} subagents"
 
@@ -216,6 +225,11 @@ def _imported(of: Run) -> Iterator[str]:
         told = {s.span_id: s.attributes[sc.OUTCOME] for s in of.turns}
         if turns != told:
             yield f"imported turns are {turns}, not {told}"
+        agents = [
+            Counter(s.attributes[sc.OUTCOME] for s in some if sc.AGENT_ID in s.attributes) for some in (spans, of.ours)
+        ]
+        if agents[0] != agents[1]:
+            yield f"imported subagents are {agents[0]}, not {agents[1]}"
         calls = {s.attributes[sc.GEN_AI_TOOL_CALL_ID]: s.name for s in spans if s.name.startswith("execute_tool ")}
         if calls != {name: span.name for name, span in of.tools.items()}:
             yield f"imported calls are {calls}"

@@ -17,6 +17,7 @@ from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
 from hookspan.model.state import KEPT_PLACES, State
+from hookspan.wire.facts import AgentMeta, CompactBoundary, Observed, TranscriptRead
 from hookspan.wire.reduced import Reduced
 from tests.model import replay
 from tests.model.replay import KEY
@@ -87,12 +88,24 @@ class Heard:
 
     def __init__(self) -> None:
         self.state, self.number = State(), 0
+        self.spans: list[Span] = []
 
     def hear(self, second: float, event: str, parent: int, **fields: Any) -> None:
         self.number += 1
         at = START * 10**9 + round(second * 10**9)
         of = {"agent": "codex", "session": "s", "prompt": "t", "ppid": parent, "client_pid": parent, **fields}
-        fold(self.state, self.number, Reduced(at=at, event=event, **of))
+        self.spans += fold(self.state, self.number, Reduced(at=at, event=event, **of)).spans
+
+    def observe(self, second: float, kind: type[Observed], **fields: Any) -> None:
+        """What transcripts tell."""
+        self.number += 1
+        at = START * 10**9 + round(second * 10**9)
+        fact = kind(at=at, key=f"{self.number}", session="s", **fields)
+        self.spans += fold(self.state, self.number, fact).spans
+
+    def named(self, name: str) -> list[Span]:
+        """Spans whose name begins so, by start."""
+        return sorted((span for span in self.spans if span.name.startswith(name)), key=lambda span: span.start)
 
     def clients(self) -> tuple[bool, int, set[int]]:
         """Whether the session is over, who is looked after, and all that have it open."""
@@ -155,3 +168,73 @@ def test_a_last_hook_that_its_client_did_not_wait_for_ends_the_session(heard: He
     heard.hear(5, "Stop", FIRST)
     heard.hear(6, "SessionEnd", ADOPTER)
     assert heard.clients() == (True, FIRST, set())
+
+
+def test_a_command_that_outlives_its_turn_is_counted_once(heard: Heard):
+    """Its end comes with a later turn's poll, under the call's own id."""
+    heard.hear(2, "PreToolUse", FIRST, tool="Bash", tool_use_id="c")
+    heard.hear(14, "Stop", FIRST)
+    heard.hear(60, "UserPromptSubmit", FIRST, prompt="u")
+    heard.observe(61, TranscriptRead)
+    heard.hear(70, "PostToolUse", FIRST, prompt="u", tool="Bash", tool_use_id="c")
+    heard.observe(80, TranscriptRead)
+    assert [(span.start, span.end) for span in heard.named("execute_tool")] == [
+        ((START + 2) * 10**9, (START + 14) * 10**9)
+    ]
+
+
+@pytest.mark.parametrize("told_at", [3, 5])
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_subagent_is_below_its_call_whenever_that_is_told(heard: Heard, told_at: float, is_over: bool):
+    def tell() -> None:
+        heard.observe(told_at, AgentMeta, agent_id="a", tool_use_id="c")
+
+    heard.hear(2, "PreToolUse", FIRST, tool="collaborationspawn_agent", tool_use_id="c")
+    if is_over:
+        heard.hear(2.5, "PostToolUse", FIRST, tool="collaborationspawn_agent", tool_use_id="c")
+    if told_at < 4:
+        tell()
+    heard.hear(2.9, "PreToolUse", FIRST, tool="collaborationspawn_agent", tool_use_id="d")
+    heard.hear(4, "SubagentStart", FIRST, prompt="", agent_id="a", agent_type="default")
+    if told_at > 4:
+        tell()
+    heard.hear(8, "SubagentStop", FIRST, prompt="", agent_id="a", agent_type="default")
+    heard.hear(9, "SessionEnd", FIRST)
+    heard.observe(30, TranscriptRead)
+    call, _ = heard.named("execute_tool")
+    (agent,) = heard.named("invoke_agent default")
+    assert agent.parent_id == call.span_id
+
+
+def test_what_a_subagent_compacts_is_below_it_also_after_the_turn(heard: Heard):
+    own = {"prompt": "", "agent_id": "a", "agent_type": "default"}
+    heard.hear(2, "SubagentStart", FIRST, **own)
+    heard.hear(3, "PreCompact", FIRST, **own, trigger="auto")
+    heard.hear(4, "PreCompact", FIRST, trigger="auto")
+    heard.hear(5, "PostCompact", FIRST, trigger="auto")
+    heard.hear(6, "Stop", FIRST)
+    heard.hear(30, "UserPromptSubmit", FIRST, prompt="u")
+    heard.observe(31, TranscriptRead)
+    heard.hear(33, "PostCompact", FIRST, **own, trigger="auto")
+    heard.observe(34, CompactBoundary, agent_id="a", before=111, after=11)
+    heard.hear(40, "SubagentStop", FIRST, **own)
+    heard.hear(50, "SessionEnd", FIRST)
+    heard.observe(90, TranscriptRead)
+    (agent,) = heard.named("invoke_agent default")
+    of_agent, of_turn = heard.named("compact")
+    assert (of_agent.parent_id, of_agent.end, of_agent.attributes[sc.CONTEXT_BEFORE]) == (
+        agent.span_id,
+        (START + 33) * 10**9,
+        111,
+    )
+    assert (of_turn.end, of_turn.attributes.get(sc.CONTEXT_BEFORE)) == ((START + 5) * 10**9, None)
+
+
+def test_the_compaction_of_a_subagent_that_ends_within_it_has_failed(heard: Heard):
+    own = {"prompt": "", "agent_id": "a", "agent_type": "default"}
+    heard.hear(2, "SubagentStart", FIRST, **own)
+    heard.hear(3, "PreCompact", FIRST, **own, trigger="auto")
+    heard.hear(4, "SubagentStop", FIRST, **own)
+    heard.observe(5, TranscriptRead)
+    (compaction,) = heard.named("compact")
+    assert compaction.attributes[sc.OUTCOME] == "error"

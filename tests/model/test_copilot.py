@@ -15,10 +15,16 @@ from hookspan.config import Watchdog
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
+from hookspan.wire.facts import TranscriptRead
 from tests.model.replay import KEY, SESSIONS, play
 
 LIMITS = Watchdog()
 START = dt.datetime(2026, 11, 27, 7, tzinfo=dt.UTC)
+
+
+def time_ns(seconds: int) -> int:
+    """Unix nanoseconds, so many seconds behind the start."""
+    return int(START.timestamp() * 1e9) + seconds * 10**9
 
 
 class Sessions:
@@ -31,18 +37,24 @@ class Sessions:
         self.increments: list[Increment] = []
 
     def begin(self, session: str) -> None:
-        at = int(START.timestamp() * 1e9) + self.seconds * 10**9
+        at = time_ns(self.seconds)
         hook = {"v": 1, "agent": "copilot", "at": at, "took": 1, "event": {"sessionId": session, "cwd": "/shop"}}
         self._fold(decode(json.dumps(hook).encode(), KEY))
         self.parsers[session] = EventsParser(session, f"/{session}", key=KEY, cwd="/shop")
         self.told(session, "user.message", interactionId=f"turn-{session}", content="go on")
 
-    def told(self, session: str, kind: str, **data: Any) -> None:
+    def told(self, session: str, kind: str, of: str = "", **data: Any) -> None:
+        """`of`: the subagent that it is of."""
         self.seconds += 1
         stamp = (START + dt.timedelta(seconds=self.seconds)).isoformat()
         line = {"type": kind, "id": f"line-{self.seconds}", "timestamp": stamp, "data": data}
+        line |= {"agentId": of} if of else {}
         for fact in self.parsers[session].feed(json.dumps(line).encode() + b"\n"):
             self._fold(fact)
+
+    def over(self, session: str) -> None:
+        """All of it is read."""
+        self._fold(TranscriptRead(at=time_ns(self.seconds + 60), key="read", session=session))
 
     def _fold(self, record: Any) -> None:
         self.number += 1
@@ -112,3 +124,23 @@ def test_the_version_of_one_that_starts_slowly_is_known(tmp_path: Path):
     events.write_text(started.replace(at, (dt.datetime.fromisoformat(at) - dt.timedelta(minutes=1)).isoformat(), 1))
     (session,) = play(str(recording), tmp_path / "home").state.sessions.values()
     assert session.client_version == version["copilotVersion"]
+
+
+def test_a_subagent_that_fails_is_an_error():
+    told = Sessions()
+    told.begin("a")
+    told.told("a", "tool.execution_start", toolCallId="c", toolName="task", arguments={})
+    own = {"agentName": "task", "toolCallId": "c"}
+    told.told("a", "subagent.started", of="b", **own)
+    told.told("a", "subagent.failed", of="b", **own, error="it broke")
+    told.told("a", "tool.execution_complete", toolCallId="c", success=False)
+    told.told("a", "session.shutdown", shutdownType="routine")
+    told.over("a")
+    (agent,) = [span for span in told.spans if span.name == "invoke_agent task"]
+    assert (agent.attributes[sc.OUTCOME], agent.attributes[sc.ERROR_TYPE], agent.status) == ("error", "_OTHER", 2)
+    (length,) = [
+        dict(one.attributes)
+        for one in told.increments
+        if one.instrument == "gen_ai.invoke_agent.duration" and (sc.GEN_AI_AGENT_NAME, "task") in one.attributes
+    ]
+    assert length[sc.ERROR_TYPE] == "_OTHER"

@@ -58,5 +58,6 @@ CODEX: Final = Client(
         ),
     ),
     call_variable="CODEX_TOOL_CALL_ID",
+    retries=True,
     without_span=frozenset({"exec", "wait", "write_stdin"}),  # code of the model's, and what goes on with a command
 )

@@ -44,7 +44,7 @@ class Client(NamedTuple):
     subagents, which they wait for. `kept`: the fields that every event has. `pid_variable`: the variable in which a hook
     finds the client's pid; empty where its parent alone tells. `call_variable`: the same for a command that it runs and
     the id of its tool call; empty for none. `without_span`: tools of whose calls no hook tells. `shells`: those that run
-    commands. `editors`: others that write files.
+    commands. `editors`: others that write files. `retries`: its hooks tell of a failed request that it may make again.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Client(NamedTuple):
     call_variable: str = ""
     without_span: frozenset[str] = frozenset()
     resumes_agents: frozenset[str] = frozenset()
+    retries: bool = False
 
     @property
     def registered(self) -> tuple[str, ...]:

@@ -150,9 +150,9 @@ class _Thread:
         yield from self._announce()
         if type(error) is str:
             yield from self._unanswered(line, FAILED, error)
-        elif self.agent_id:
+        if self.agent_id:
             yield self._event("SubagentStop", at)
-        elif self._prompted:
+        elif self._prompted and type(error) is not str:
             yield self._event("Stop", at)
         self._asked = 0
 

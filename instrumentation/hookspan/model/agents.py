@@ -17,7 +17,7 @@ from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, watchdog
-from .rows import Attributes
+from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_PLACES, Agent, Given, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import Step
 from .turns import count_time, measure_agent, tally_attributes
@@ -196,6 +196,7 @@ def learn(step: Step, fact: AgentMeta) -> None:
     """A subagent's `.meta.json`."""
     agent = step.session.agents.get(fact.agent_id)
     if agent is None:
+        _remember_call(step.session, fact)
         return
     agent.type = agent.type or fact.agent_type
     if fact.teammate and not agent.teammate:
@@ -207,6 +208,16 @@ def learn(step: Step, fact: AgentMeta) -> None:
         bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))
     elif fact.workflow:
         _bind_to_run(step, agent, fact.workflow)
+
+
+def _remember_call(session: SessionState, fact: AgentMeta) -> None:
+    """Which call a subagent is of may be told before it starts, and is told once."""
+    call = session.calls.get(fact.tool_use_id)
+    known = call or session.ran.get(fact.tool_use_id)
+    if known and fact.agent_id not in session.agent_runs:
+        parent = fact.parent_agent_id or (call.agent_id if call else "")
+        session.given[fact.agent_id] = Given(fact.tool_use_id, known.prompt, parent)
+        bound(session.given, KEPT_PLACES)
 
 
 def place_of_event(step: Step, event: Reduced) -> Place:
@@ -226,14 +237,14 @@ def place_of_event(step: Step, event: Reduced) -> Place:
 
 def stop(step: Step, event: Reduced) -> None:
     """SubagentStop. One without a type is the client's own (a compaction's) and no subagent of anybody."""
-    if not event.agent_type or (
-        event.agent_id in step.session.agents_done and event.agent_id not in step.session.agents
-    ):
+    session = step.session
+    if event.agent_id not in session.agents and (not event.agent_type or event.agent_id in session.agents_done):
         return
     agent = _open(step, event)
     agent.type = agent.type or event.agent_type
     agent.stop, agent.interrupted = max(agent.stop, event.at), False
-    watchdog.stopped(step.session, agent.id, event.at)
+    agent.failure = event.failure or agent.failure
+    watchdog.stopped(session, agent.id, event.at)
     if event.workflow:
         _bind_to_run(step, agent, event.workflow)
 
@@ -265,9 +276,11 @@ def stopped(session: SessionState, up_to: int) -> list[Agent]:
 
 
 def write_end(step: Step, agent: Agent) -> None:
-    """Writes a subagent that stopped by itself or by Esc."""
+    """Writes a subagent that stopped by itself, by Esc or by a failure."""
     if agent.interrupted:
         write(step, agent, agent.stop, Outcome.INTERRUPTED, EndReason.INTERRUPTED)
+    elif agent.failure:
+        write(step, agent, agent.stop, Outcome.ERROR, EndReason.STOP_FAILURE)
     else:
         write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
 
@@ -279,15 +292,18 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     own = places.of_subagent(agent)
     session.agents_done[agent.id] = own
     bound(session.agents_done, KEPT_PLACES)
+    error = agent.failure if outcome is Outcome.ERROR else ""
     attributes: Attributes = {
         sc.GEN_AI_OPERATION_NAME: "invoke_agent",
         sc.OUTCOME: outcome.value,
         sc.END_REASON: reason.value,
+        sc.ERROR_TYPE: error,
         **tally_attributes(agent.tally),
     }
     if agent.start_inferred:
         attributes[sc.START_INFERRED] = True
     events = (*agent.events, *attempts.events(attempts.take(session, agent.id, end)))
-    step.close(open_spans.of_subagent(agent), end, attributes, events=events)
-    measure_agent(step, agent.type or "subagent", end - agent.start, outcome, agent.tally, own, end)
+    status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
+    step.close(open_spans.of_subagent(agent), end, attributes, status=status, events=events)
+    measure_agent(step, agent.type or "subagent", end - agent.start, outcome, agent.tally, own, end, error)
     count_time(step)

@@ -337,7 +337,7 @@ def _compactions_of(step: Step, agent_id: str) -> list[Compaction]:
 
 
 def _add_compaction(step: Step, event: Reduced, end: int = 0) -> None:
-    place = places.of_prompt(step.session, event.prompt)
+    place = places.of_work(step.session, event.agent_id, event.prompt)
     step.session.compactions.append(
         Compaction(start=event.at, place=place, agent_id=event.agent_id, trigger=event.trigger, end=end)
     )
@@ -348,7 +348,7 @@ def compaction_measured(step: Step, fact: CompactBoundary) -> None:
     cache.compacted(step.session, fact.agent_id)
     waste.forget_results(step.session, fact.agent_id)
     for compaction in reversed(step.session.compactions):
-        if compaction.start <= fact.at:
+        if compaction.agent_id == fact.agent_id and compaction.start <= fact.at:
             compaction.before, compaction.after = fact.before, fact.after
             return
 
@@ -359,9 +359,15 @@ def awaited(compaction: Compaction) -> int:
 
 
 def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
-    """Writes compactions that ended before `up_to`, and of the prompt `of` those that nothing ended: they failed."""
+    """Writes compactions that ended before `up_to`, and those of what is over that nothing ended: they failed.
+
+    Over are the prompt `of` and subagents that are written.
+    """
     for compaction in list(step.session.compactions):
-        if compaction.place.prompt == of or (compaction.end and awaited(compaction) <= up_to):
+        is_at_work = compaction.agent_id in step.session.agents  # a subagent may outlast its turn
+        is_left = not compaction.end and compaction.agent_id in step.session.agents_done
+        is_over = compaction.place.prompt == of or is_left
+        if (is_over and not is_at_work) or (compaction.end and awaited(compaction) <= up_to):
             _write_compaction(step, compaction)
 
 

@@ -333,7 +333,7 @@ def _interrupted(step: Step, fact: facts.Interruption) -> None:
 
 def _settled(step: Step, fact: facts.Settled) -> None:
     turn = step.session.turns.get(fact.prompt)
-    if turn and turn.stop == fact.stop and turns.may_be_over(turn) and not turn.fixed:
+    if turn and fact.stop in {turn.stop, 0} and turns.may_be_over(turn) and not turn.fixed:
         turns.fix(turn, fact.at, turn.stop_reason)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookspan.catalogue.enums import EndReason
+from hookspan.catalogue.enums import EndReason, ErrorType
 from hookspan.wire.facts import ModelCall
 from hookspan.wire.reduced import ModelRequest, Reduced
 
@@ -23,6 +23,8 @@ def started(step: Step, event: Reduced) -> None:
     if request is None:
         return
     _belongs(step, event, request)
+    if agent := session.agents.get(event.agent_id):
+        agent.failure = ""
     turn = session.turns.get(event.prompt)
     if turn and turn.stop_reason is EndReason.STOP_FAILURE and not turn.fixed and event.at > turn.stop:
         turn.stop, turn.stop_reason, turn.error, session.failure = 0, EndReason.STOP, "", ""
@@ -92,9 +94,13 @@ def ended(step: Step, event: Reduced) -> None:
             tree=tree_of(step.state, session, event.cwd),
         ),
     )
-    if request.status == _FAILED and request.kind == _SAMPLING and not event.agent_id:
-        event.failure = attempts.error_type(request.error_status)
+    if request.status != _FAILED or request.kind != _SAMPLING:
+        return
+    event.failure = attempts.error_type(request.error_status)
+    if not event.agent_id:
         turns.stopped(step, event, EndReason.STOP_FAILURE)
+    elif agent := session.agents.get(event.agent_id):
+        agent.failure = event.failure or ErrorType.OTHER.value  # until it is tried again
 
 
 def close_open(step: Step, prompt: str, at: int, *, agent_id: str = "") -> None:

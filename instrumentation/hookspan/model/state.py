@@ -187,7 +187,8 @@ class Agent(msgspec.Struct, kw_only=True):
 
     `resumed`: it goes on after a message, so that what started it at first is not the call that it is below.
     `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known. `teammate`
-    and `team` are its names in an agent team; `type` is then what kind of agent it is.
+    and `team` are its names in an agent team; `type` is then what kind of agent it is. `failure` is the error type of
+    what it ends with unless something follows, empty while nothing has failed.
     """
 
     id: str
@@ -207,6 +208,7 @@ class Agent(msgspec.Struct, kw_only=True):
     stop: int = 0
     transcript: str = ""
     interrupted: bool = False
+    failure: str = ""
     events: list[SpanEvent] = []
     tally: Tally = msgspec.field(default_factory=Tally)
 

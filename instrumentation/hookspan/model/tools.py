@@ -85,7 +85,7 @@ def ended(step: Step, event: Reduced) -> None:
     session = step.session
     call = session.calls.get(event.tool_use_id)
     if call is None:
-        if _is_closed(step, event):
+        if event.tool_use_id in session.closed:  # a new call of that id would have begun before
             return
         call = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
     if call.post:

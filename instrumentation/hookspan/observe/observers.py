@@ -32,7 +32,8 @@ BUSY: Final = NANO // 5
 IDLE: Final = 4 * NANO
 """Between two steps while all open sessions are idle."""
 RECENT: Final = 60 * NANO
-_GO_ON: Final = frozenset({"PreToolUse", "Stop", "StopFailure"})  # events of a turn that is not over
+_GO_ON: Final = frozenset({"PreToolUse", "PreModelRequest", "PostModelRequest", "Stop", "StopFailure"})
+"""Events of a turn that is not over."""
 IDLE_HOURS: Final = Settings().session.idle_hours  # if it is not set
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hookspan.catalogue import clients
+from hookspan.catalogue.enums import EndReason
 from hookspan.model.registry import foremost
 from hookspan.model.sessions import in_lull
 from hookspan.model.state import SessionState, Turn
@@ -13,6 +15,9 @@ from hookspan.wire.facts import ClientStatus, Fact, Lull, Settled, Silent
 NANO: Final = 1_000_000_000
 SETTLE: Final = 5 * NANO
 """Silence after a Stop that makes it final: if a quick Stop hook blocks, the turn continues within a second or two."""
+GIVEN_UP: Final = 90 * NANO
+"""The same after a failed request of a client that may make it again when its server says; its transcript tells of the
+end, mostly."""
 HELD: Final = 600 * NANO
 """How long a Stop may wait for a slow hook, such as one that runs tests: the client's own limit for a command."""
 
@@ -22,7 +27,7 @@ def step(now: int, sessions: list[SessionState], idle: int, *, goes_on: str = ""
     facts: list[Fact] = []
     for session in sessions:
         for turn in session.turns.values():
-            silent = may_be_over(turn) and not turn.fixed and now > max(turn.stop, turn.last) + SETTLE
+            silent = may_be_over(turn) and not turn.fixed and now > max(turn.stop, turn.last) + _patience(turn)
             if silent and turn.prompt != goes_on and not (_is_busy(session, turn) and now < turn.stop + HELD):
                 key = f"settled:{turn.prompt}:{turn.stop}"
                 facts.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
@@ -39,6 +44,12 @@ def lulls(now: int, sessions: list[SessionState]) -> list[Fact]:
         for session in sessions
         if in_lull(session, now)
     ]
+
+
+def _patience(turn: Turn) -> int:
+    """Nanoseconds of silence that make what may be the end of a turn final."""
+    is_tried_again = turn.stop_reason is EndReason.STOP_FAILURE and clients.of(turn.agent).retries
+    return GIVEN_UP if is_tried_again else SETTLE
 
 
 def _is_busy(session: SessionState, turn: Turn) -> bool:

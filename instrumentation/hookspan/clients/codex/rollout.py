@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hookspan.catalogue.codex import CODEX
 from hookspan.clients.line_parser import LineParser
 from hookspan.reading import RefusedError
-from hookspan.wire.facts import AgentMeta, ClientVersion, Fact, ToolResult
+from hookspan.wire.facts import AgentMeta, ClientVersion, Fact, Interruption, Settled, ToolResult, TranscriptEvent
 from hookspan.wire.fields import as_count, as_name, as_object
+from hookspan.wire.reduced import Reduced
 
 from . import settings_files
 from .rollout_lines import OUTPUTS, Line, read
@@ -23,6 +25,7 @@ _NAME: Final = re.compile(r"rollout-[\w-]{1,128}\.jsonl")
 _DATE: Final = re.compile(r"\d{4}/\d\d/\d\d")
 _OPEN: Final = re.compile(r"(?:\A|\n)(?:Process running with session ID \d|aborted by user)")
 """In the output of a command that goes on, whose end is told later, or of a call that its turn's interruption ended."""
+_ENDS: Final = frozenset({"task_complete", "turn_aborted"})
 _CODE_MAX: Final = 1 << 31
 
 
@@ -67,21 +70,37 @@ class RolloutParser(LineParser):
         if line.type == "session_meta" and not self._agent_id:
             version = as_name(line.payload.get("cli_version"))[:40]
             return ClientVersion(at=0, key=f"version:{version}", version=version) if version else None
+        if line.type == "event_msg" and line.kind in _ENDS:
+            return self._over(line)
         if line.type == "event_msg":
-            return _item(line.item)
+            return self._item(line.item)
         if line.type == "response_item" and line.kind in OUTPUTS:
             return _output(line.payload)
         return None
 
+    def _over(self, line: Line) -> Fact | None:
+        """The end of a turn that no hook tells: of one that failed, and of a subagent's that was interrupted."""
+        turn = line.turn
+        if self._agent_id and line.kind == "turn_aborted":
+            return Interruption(at=0, key=f"aborted:{turn}", agent_id=self._agent_id)
+        if line.kind == "turn_aborted" or not line.payload.get("error"):
+            return None
+        if not self._agent_id:
+            return Settled(at=0, key=f"failed:{turn}", prompt=turn)
+        event = Reduced(at=line.at, agent=CODEX.name, event="SubagentStop", session=self._session)
+        event.agent_id = self._agent_id
+        return TranscriptEvent(at=0, key=f"failed:{turn}", event=event)
 
-def _item(item: dict[str, Any]) -> Fact | None:
-    name, kind = as_name(item.get("id")), item.get("type")
-    if kind == "CommandExecution" and type(code := item.get("exit_code")) is int and abs(code) < _CODE_MAX:
-        return ToolResult(at=0, key=f"result:{name}", tool_use_id=name, exit_code=code, duration_ms=ran_ms(item))
-    if kind == "SubAgentActivity" and item.get("kind") == "started":
-        thread = as_name(item.get("agent_thread_id"))
-        return AgentMeta(at=0, key=f"meta:{thread}", agent_id=thread, tool_use_id=name)
-    return None
+    def _item(self, item: dict[str, Any]) -> Fact | None:
+        name, kind = as_name(item.get("id")), item.get("type")
+        if kind == "CommandExecution" and type(code := item.get("exit_code")) is int and abs(code) < _CODE_MAX:
+            return ToolResult(at=0, key=f"result:{name}", tool_use_id=name, exit_code=code, duration_ms=ran_ms(item))
+        if kind == "SubAgentActivity" and item.get("kind") == "started":
+            agent = as_name(item.get("agent_thread_id"))
+            return AgentMeta(
+                at=0, key=f"meta:{agent}", agent_id=agent, tool_use_id=name, parent_agent_id=self._agent_id
+            )
+        return None
 
 
 def ran_ms(item: dict[str, Any]) -> float:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from hookspan.catalogue.copilot import COPILOT
+from hookspan.catalogue.enums import ErrorType
 from hookspan.clients.line_parser import LineParser
 from hookspan.wire import command
 from hookspan.wire.facts import (
@@ -254,6 +255,10 @@ class EventsParser(LineParser):
     def _delivered(self, line: Line, at: int) -> Iterator[Fact]:
         yield self._event("SubagentStop", line, at, agent_type=as_name(line.data.get("agentName")))
 
+    def _broke_off(self, line: Line, at: int) -> Iterator[Fact]:
+        kind = as_name(line.data.get("agentName"))
+        yield self._event("SubagentStop", line, at, agent_type=kind, failure=ErrorType.OTHER.value)
+
     def _compacts(self, line: Line, at: int) -> Iterator[Fact]:
         yield self._event("PreCompact", line, at, trigger=as_word(line.data.get("trigger")))
 
@@ -309,7 +314,7 @@ class EventsParser(LineParser):
         "session.usage_record": _used,
         "subagent.started": _delegated,
         "subagent.completed": _delivered,
-        "subagent.failed": _delivered,
+        "subagent.failed": _broke_off,
         "session.compaction_start": _compacts,
         "session.compaction_complete": _compacted,
         "abort": _aborted,
