@@ -1,6 +1,7 @@
 """`hookspan import`: transcripts of the real client and of older ones, in, once, and not further."""
 
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -239,3 +240,16 @@ def test_an_agent_that_can_not_write_is_not_waited_for(machine: Machine, monkeyp
     monkeypatch.setattr(import_.Client, "request", lambda *_: {"ingest": ingest})
     with pytest.raises(UserError, match="the agent can't write: OSError: No space left"):
         import_.Import(machine.paths, Settings(), dry_run=False).run((put(machine.home, "compact"),), None)
+
+
+def test_what_can_not_be_read_keeps_nothing_else_out(machine: Machine):
+    """Bytes of no UTF-8 where something is said or was answered, and in a folder's name."""
+    projects = put(machine.home, "background_agent", "compact", "print_fork")
+    for path in sorted(projects.rglob("*.jsonl"))[::2]:
+        said = re.sub(rb'"(?:content|stdout|text)":"', lambda found: found[0] + b"\xff", path.read_bytes())
+        path.write_bytes(said)
+    folder = next(projects.iterdir())
+    shutil.copytree(os.fsencode(folder), os.fsencode(projects) + b"/caf\xe9")
+    done = machine.cli("import", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["sessions"] == 2

@@ -10,11 +10,13 @@ MINIFIED = "!function(t,e){var n=t.requestTimeout||3e4;window.__appState={cartTo
 JAPANESE = "注文のキャンセルを修正し、テストを追加してください。"
 
 
-def is_found(text: str, query: str) -> bool:
+def is_found(text: str, query: str, scope: str = "") -> bool:
     with sqlite3.connect(":memory:") as db:
-        db.execute("CREATE VIRTUAL TABLE t USING fts5(words, content='', tokenize='unicode61 remove_diacritics 2')")
-        db.execute("INSERT INTO t (rowid, words) VALUES (1, ?)", (indexed(text),))
-        asked = expression(terms(query))
+        db.execute(
+            "CREATE VIRTUAL TABLE t USING fts5(words, scope, content='', tokenize='unicode61 remove_diacritics 2')"
+        )
+        db.execute("INSERT INTO t (rowid, words, scope) VALUES (1, ?, 'shop')", (indexed(text),))
+        asked = expression(terms(query), scope)
         return bool(asked and db.execute("SELECT 1 FROM t WHERE t MATCH ?", (asked,)).fetchone())
 
 
@@ -67,6 +69,15 @@ def test_is_found(text: str, query: str):
 )
 def test_is_not_found(text: str, query: str):
     assert not is_found(text, query)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("", True), ("-three", True), ("-two", False), ("one -three", True), ("one -two", False), ("-three -one", False)],
+)
+def test_what_must_not_be_there_is_not_found_where_nothing_else_is_asked_but_where(query: str, found: bool):
+    assert is_found("one two", query, "(scope : (shop))") is found
+    assert not is_found("one two", query, "(scope : (till))")
 
 
 def test_a_query_is_never_syntax():

@@ -86,6 +86,20 @@ def test_until_later_only_what_came_between_is_read(past: Past, monkeypatch: pyt
     assert asked == [(SINCE, SINCE + 50), (SINCE + 50, SINCE + 150), (SINCE, SINCE + 50)]
 
 
+def test_of_days_that_are_asked_for_none_is_forgotten(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each day yesterday and the same day of the week before are; only the first is new."""
+    read: list[int] = []
+    monkeypatch.setattr(days, "_of_spans", lambda _db, since, _until: read.append(since) or days.Day())
+    week_ago = NOW - 20 * DAY
+    for today in range(8):
+        before = len(read)
+        for _ in range(3):
+            past.reader.past_day(week_ago, week_ago + DAY)
+            past.reader.past_day(NOW - DAY + today * DAY, NOW + today * DAY)
+        again = [since for since in read[before:] if since == week_ago]
+        assert len(again) == (not today)
+
+
 def test_of_turns_those_that_failed_are_counted_and_subagents_are_none(past: Past) -> None:
     def spans(record: int, start: int) -> list[Span]:
         failed = {sc.OUTCOME: "error"}

@@ -67,7 +67,8 @@ def test_export_sees_no_local_spans_and_hook_spans_only_if_asked(paths: Paths, r
         (["a_b"], [3]),
         (["%"], [3]),
         (["\\"], [1]),
-        (["chat"], [4]),
+        (["chat"], [4, 6, 7]),
+        (["gpt"], [6, 7]),
         (["zyx"], []),
         (["npm" * 100_000], []),
     ],
@@ -82,6 +83,8 @@ def test_spans_are_found_by_words_and_added_up(
         made.span(3, label="a_b 100%", attributes={sc.PROJECT: "shop"}),
         made.span(4, name="chat claude", attributes={sc.GEN_AI_USAGE_INPUT_TOKENS: 7, sc.COST_USD: 0.5}),
         made.span(5, name="hook PostToolUse", hook=True, label="npm shop Über 100% a_b"),
+        made.span(6, name="child chat gpt", label="gpt 1", attributes={sc.GEN_AI_USAGE_INPUT_TOKENS: 9, sc.WAITED: 1}),
+        made.span(7, name="child chat gpt", label="gpt 2", attributes={sc.GEN_AI_USAGE_INPUT_TOKENS: 9}),
     ]
     store.commit(Commit(position=made.position(9), rows=[Rows(spans=spans)]))
     page, sums = reader.find_and_add_spans(SpanQuery(words=tuple(words)))
@@ -94,6 +97,10 @@ def test_spans_are_found_by_words_and_added_up(
     # Those of which one page has not all are added up by the store.
     first, added = reader.find_and_add_spans(SpanQuery(words=tuple(words), limit=max(len(found), 1)))
     assert (first, added) == (page, sums)
+    for session in {"", *(span.session for span in spans)}:
+        wanted = SpanQuery(words=tuple(words), session=session, limit=100)
+        _, by_the_store = reader.find_and_add_spans(msgspec.structs.replace(wanted, limit=1))
+        assert by_the_store == reader.find_and_add_spans(wanted)[1]
     store.close()
 
 

@@ -181,7 +181,7 @@ class Search:
     def messages(self, query: Query) -> Hits:
         """The messages that a query finds. Raises StoreDamaged."""
         asked = words.terms(query.text)
-        match = _match(query, words.expression(asked))
+        match = words.expression(asked, _scope(query))
         with self.reading() as db:
             if db is None or not (match or query.asks_more or query.asks_when):
                 return Hits(hits=[])
@@ -267,15 +267,13 @@ def _is_ready(db: Reading) -> bool:
     return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS))
 
 
-def _match(query: Query, expression: str) -> str:
-    """What FTS5 is asked; empty for nothing."""
+def _scope(query: Query) -> str:
+    """Which messages are looked at, as FTS5 has it; empty for all."""
     values = {"p": query.project, "b": query.branch, "m": query.model, "s": query.session, "t": query.tool}
     scope = [database.token(letter, value) for letter, value in values.items() if value]
     scope += [database.token("k", query.kind)] if query.kind else []
     scope += ["failed"] if query.outcome == "error" else []
-    asked = [f"scope : ({' AND '.join(scope)})"] if scope else []
-    asked += [expression] if expression else []
-    return " AND ".join(f"({part})" for part in asked)
+    return f"(scope : ({' AND '.join(scope)}))" if scope else ""
 
 
 def _keys(db: sqlite3.Connection, query: Query, match: str, before: int, count: int) -> list[int]:

@@ -124,11 +124,12 @@ def terms(query: str) -> list[Term]:
     return found
 
 
-def expression(query: list[Term]) -> str:
-    """As FTS5 has it; empty if nothing is asked for."""
+def expression(query: list[Term], scope: str = "") -> str:
+    """As FTS5 has it, within what another expression finds; empty if nothing is asked for, or nothing but what not."""
     wanted = " AND ".join(term.match for term in query if not term.is_unwanted)
-    unwanted = "".join(f" NOT {term.match}" for term in query if term.is_unwanted)
-    return f"words : ({wanted}){unwanted.replace(' NOT ', ' NOT words : ')}" if wanted else ""
+    asked = " AND ".join(filter(None, (scope, f"(words : ({wanted}))" if wanted else "")))
+    unwanted = "".join(f" NOT words : {term.match}" for term in query if term.is_unwanted)
+    return f"({asked}){unwanted}" if asked else ""
 
 
 Piece = tuple[str, bool]

@@ -21,6 +21,7 @@ from hookspan.observe.prices import put_price
 from hookspan.observe.repositories import work_tree
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
+from hookspan.wire.foreign import value_of
 from hookspan.wire.reduced import Call
 
 from .lines import Records, Source, timed, without_digests
@@ -302,7 +303,7 @@ class History(Records):
         if block.get("is_error") is True:
             name, fields["error"] = "PostToolUseFailure", text
         else:
-            response = msgspec.json.decode(line.tool_use_result)
+            response = value_of(line.tool_use_result)
             fields["tool_response"] = content if response is None else response
         yield self._tool(name, at, stream, call.prompt, fields)
 

@@ -78,13 +78,13 @@ class PastDays:
         """As the function, on a connection that sees one state of the store."""
         with self._lock:
             self._look(db)
-            upto, day = self._known.get(since, (since, Day()))
+            upto, day = self._known.pop(since, (since, Day()))
             if upto > until:
                 upto, day = since, Day()
             day = _sum(day, _of_spans(db, upto, until))
             self._known[since] = (until, day)
             if len(self._known) > PAST_MAX:
-                del self._known[min(self._known)]
+                del self._known[next(iter(self._known))]  # that was not asked for the longest
         return _with_unseen(db, day, since, until)
 
     def _look(self, db: sqlite3.Connection) -> None:

@@ -154,22 +154,32 @@ def find_and_add(db: sqlite3.Connection, query: SpanQuery) -> tuple[list[Span], 
 def _added(spans: list[Span]) -> Sums:
     found = Counter[str](spans=len(spans))
     for span in spans:
-        for field, key in (_SUMS_OF_CALLS | _SUMS_OF_TOOLS).items():
+        for field, key in _sums_of(span.name).items():
             value = span.attributes.get(key)
             if isinstance(value, int | float):
                 found[field] += value  # type: ignore[assignment]  # seconds and USD are no integers
     return Sums(**found)
 
 
+def _sums_of(name: str) -> dict[str, str]:
+    """What spans of a name add to; a program may have the same attributes on its own."""
+    return _SUMS_OF_CALLS if name.startswith(MODEL) else _SUMS_OF_TOOLS if name.startswith(TOOL) else {}
+
+
+def _own(field: str, key: str) -> str:
+    """An attribute in SQL, of spans of any name: 0 where it is not one that adds to it."""
+    return f"iif(name GLOB '{MODEL if field in _SUMS_OF_CALLS else TOOL}*', {_attribute(key)}, 0)"
+
+
 def _sums(db: sqlite3.Connection, query: SpanQuery) -> Sums:
     where, values, names = _selection(db, query)
     found = Counter[str]()
     for name in _together(query, names):
-        is_call, is_tool = name.startswith(MODEL), name.startswith(TOOL)
-        of = _SUMS_OF_CALLS if is_call else _SUMS_OF_TOOLS if is_tool else {}
+        is_call, of = name.startswith(MODEL), _sums_of(name)
+        each = ", ".join(f"{_attribute(key)} AS {field}" for field, key in of.items())
         if _is_narrow(query):
             is_call, of = False, _SUMS_OF_CALLS | _SUMS_OF_TOOLS
-        each = ", ".join(f"{_attribute(key)} AS {field}" for field, key in of.items())
+            each = ", ".join(f"{_own(field, key)} AS {field}" for field, key in of.items())
         all_ = ", ".join(["count(*)", *(f"coalesce(sum({field}), 0)" for field in of)])
         # The limit keeps SQLite from adding up the expressions themselves, for which it would read the spans.
         rows = f"SELECT {each or 1} FROM span WHERE {where} {f'AND {schema.IS_CALL}' if is_call else ''} LIMIT -1"

@@ -14,6 +14,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.clients import service_of
 from hookspan.catalogue.enums import Decision, Outcome, TimeKind
 from hookspan.model.rows import Span
+from hookspan.model.sums import OVERFLOW_KEY
 from hookspan.store import Total
 from hookspan.web import accounts, schemas
 from hookspan.web.serializers import NANO, ms
@@ -46,10 +47,40 @@ _RUNS_ANY: Final = frozenset(
     "bundle exec|conda run|dotnet tool|npm exec|npm x|pipenv run|pnpm dlx|pnpm exec|poetry run|tox exec|uv run|uv tool|"
     "uv x|yarn dlx|yarn exec".split("|")
 )
+# Subcommands that read, check, build or test, whatever follows. Of any other only the very command is known: it may be
+# a noun (`gh repo`, `git stash`), whose third word says what is done.
+_HARMLESS_SUBCOMMANDS: Final = {
+    program: frozenset(names.split())
+    for program, names in {
+        "apt": "list search show",
+        "brew": "info list outdated search",
+        "bundle": "check info install list outdated show",
+        "cargo": "bench build check clippy doc fmt metadata test tree",
+        "composer": "check-platform-reqs install outdated show validate",
+        "conda": "info list search",
+        "dotnet": "build format restore test",
+        "gem": "info list search",
+        "gh": "search status",
+        "git": "add blame commit describe diff init log ls-files ls-tree merge-base rev-parse shortlog show status",
+        "go": "build doc fmt list test vet version",
+        "helm": "lint list status template",
+        "npm": "ci list ls outdated test view",
+        "pip": "check freeze list show",
+        "pip3": "check freeze list show",
+        "pipenv": "check graph",
+        "pnpm": "list ls outdated test why",
+        "poetry": "check install show",
+        "ruff": "check format",
+        "rustup": "doc show which",
+        "terraform": "fmt output plan show validate version",
+        "uv": "build lock sync tree version",
+        "yarn": "list outdated test why",
+    }.items()
+}
 # Subcommands that can't be undone, or run what an option says.
 _NO_PREFIX: Final = frozenset(
-    "cargo publish|gh api|git bisect|git checkout|git clean|git config|git filter-branch|git push|git rebase|git reset|"
-    "git restore|git submodule|npm publish|terraform apply|terraform destroy".split("|")
+    "cargo publish|gh api|git bisect|git checkout|git clean|git config|git difftool|git filter-branch|git push|git rebase|"
+    "git reset|git restore|git submodule|npm publish|terraform apply|terraform destroy".split("|")
 )
 _WORD: Final = re.compile(r"\A[A-Za-z][\w:.-]*\Z")
 _COMPOUND: Final = re.compile(r"[;&|<>`$(){}\n\\]|…\Z")
@@ -84,18 +115,25 @@ def _bash_rule(command: str) -> str:
     if words[0] not in TWO_WORDS:
         if words[0] in HARMLESS:
             return f"Bash({words[0]}:*)"
-        return "" if "*" in command else f"Bash({command})"  # in a rule a `*` stands for anything
+        return _of_the_very(command)
     return _rule_of_subcommand(words)
+
+
+def _of_the_very(command: str) -> str:
+    return "" if "*" in command else f"Bash({command})"  # in a rule a `*` stands for anything
 
 
 def _rule_of_subcommand(words: list[str]) -> str:
     does = " ".join(words[:2])
-    count = 3 if does in _RUNS_ANY or words[1:2] == ["run"] else 2  # `npm run`: only the third word says what
+    is_run = does in _RUNS_ANY or words[1:2] == ["run"]
+    count = 3 if is_run else 2  # `npm run`: only the third word says what
     if len(words) < count or not all(map(_WORD.match, words[:count])) or does in _NO_PREFIX:
         return ""
     if does in _RUNS_ANY and words[2] not in HARMLESS:
         return ""
-    return f"Bash({' '.join(words[:count])}:*)"
+    if is_run or words[1] in _HARMLESS_SUBCOMMANDS.get(words[0], ()):
+        return f"Bash({' '.join(words[:count])}:*)"
+    return _of_the_very(" ".join(words))
 
 
 # --- Dialogs
@@ -228,7 +266,7 @@ def of_project(totals: Totals, project: str) -> Totals:
     if not project:
         return totals
     return {
-        name: [one for one in found if dict(one.attributes).get(sc.PROJECT, project) == project]
+        name: [one for one in _told_apart(found) if dict(one.attributes).get(sc.PROJECT, project) == project]
         for name, found in totals.items()
     }
 
@@ -239,9 +277,14 @@ def of_agent(totals: Totals, agent: str) -> Totals:
         return totals
     service = service_of(agent)
     return {
-        name: [one for one in found if dict(one.attributes).get(sc.SERVICE_NAME, "") == service]
+        name: [one for one in _told_apart(found) if dict(one.attributes).get(sc.SERVICE_NAME, "") == service]
         for name, found in totals.items()
     }
+
+
+def _told_apart(totals: Iterable[Total]) -> Iterable[Total]:
+    """All but what came when there were too many series already, of which nobody knows whose it is."""
+    return (one for one in totals if OVERFLOW_KEY not in dict(one.attributes))
 
 
 def failing(totals: Totals) -> list[schemas.Failing]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -35,6 +35,17 @@ def decoder(kind: type[_T]) -> Callable[[bytes | str], _T]:
             return decode(whole(data.encode() if isinstance(data, str) else data))
 
     return tolerantly
+
+
+_value = decoder(Any)
+
+
+def value_of(raw: msgspec.Raw | bytes) -> Any:
+    """What a part of such JSON says that was passed over before; None for one that can't be read."""
+    try:
+        return _value(bytes(raw))
+    except UNREADABLE:
+        return None
 
 
 def whole(data: bytes) -> bytes:

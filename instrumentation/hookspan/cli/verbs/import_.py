@@ -172,13 +172,14 @@ class Import:
         """Import one session; why not, if it can't be."""
         from hookspan.history import history_of
         from hookspan.reading import RefusedError
+        from hookspan.wire.foreign import UNREADABLE
 
-        if self._opted_out.has_folder(transcript.project_dir()):
-            return "opted_out"
-        history = history_of(transcript, copies, labels=self._settings.content.local)
         batch: list[bytes] = []
         size = 0
         try:
+            if self._opted_out.has_folder(transcript.project_dir()):
+                return "opted_out"
+            history = history_of(transcript, copies, labels=self._settings.content.local)
             for record in history.records():
                 self._count(record)
                 batch.append(encode(record))
@@ -186,7 +187,7 @@ class Import:
                 if size >= BATCH_BYTES:
                     self._append(batch, size)
                     batch, size = [], 0
-        except (OSError, RefusedError):
+        except (OSError, RefusedError, UnicodeEncodeError, *UNREADABLE):  # gone meanwhile, or below a name of no UTF-8
             return "unreadable"
         self._append(batch, size)
         self._counts["unreadable"] += history.unreadable

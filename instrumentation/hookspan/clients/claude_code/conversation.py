@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.wire.foreign import UNREADABLE, decoder
+from hookspan.wire.foreign import UNREADABLE, decoder, value_of
 
 from .transcript_lines import blocks
 
@@ -77,7 +77,7 @@ def content_of(line: SaidLine) -> list[dict[str, Any]]:
     """The blocks of a line of the conversation; a text is one of them."""
     if line.message is None or not line.role:
         return []
-    content = msgspec.json.decode(line.message.content)
+    content = value_of(line.message.content)
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []

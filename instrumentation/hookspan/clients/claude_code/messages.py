@@ -16,6 +16,7 @@ from hookspan.clients.message import Kind, Message, changed, made
 from hookspan.screen import shown
 from hookspan.units import size
 from hookspan.wire.fields import as_array, as_object, as_text, timestamp_ns
+from hookspan.wire.foreign import value_of
 
 from .conversation import SaidLine, content_of, result_text
 from .conversation import read as read_line
@@ -202,7 +203,7 @@ def _attachment(block: dict[str, Any]) -> str:
 
 
 def _text(content: msgspec.Raw) -> str:
-    return as_text(msgspec.json.decode(content))
+    return as_text(value_of(content))
 
 
 def _name(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from hookspan.wire.fields import timestamp_ns
-from hookspan.wire.foreign import UNREADABLE, decoder
+from hookspan.wire.foreign import UNREADABLE, decoder, value_of
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 """Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
@@ -156,8 +156,8 @@ def read_history_line(data: bytes) -> HistoryLine | None:
 
 def blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
     """The blocks of a message; none if it is a text."""
-    value = msgspec.json.decode(content)
-    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
+    given = value_of(content)
+    return [block for block in given if isinstance(block, dict)] if isinstance(given, list) else []
 
 
 class _Block(msgspec.Struct):
@@ -205,10 +205,10 @@ def tool_results(content: msgspec.Raw) -> list[str]:
 
 def text_of(content: msgspec.Raw | bytes) -> str:
     """The text of a message: itself, or its first block of text."""
-    value = msgspec.json.decode(content)
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
+    given = value_of(content)
+    if isinstance(given, str):
+        return given
+    if not isinstance(given, list):
         return ""
-    texts = (block.get("text") for block in value if isinstance(block, dict) and block.get("type") == "text")
+    texts = (block.get("text") for block in given if isinstance(block, dict) and block.get("type") == "text")
     return next((text for text in texts if isinstance(text, str)), "")

@@ -13,7 +13,7 @@ import msgspec
 
 from hookspan.wire.facts import Definition, Listing, RequestShape
 from hookspan.wire.fields import as_array, as_given_name, as_object
-from hookspan.wire.foreign import UNREADABLE
+from hookspan.wire.foreign import UNREADABLE, value_of
 
 MCP: Final = "mcp__"
 """How the name of an MCP server's tool begins: `mcp__SERVER__TOOL`."""
@@ -58,10 +58,7 @@ class Asked(msgspec.Struct):
 
 def asked(shape_hash: str, params: msgspec.Raw) -> Asked:
     """From an `api-request` line."""
-    try:
-        given = as_object(msgspec.json.decode(params))
-    except UNREADABLE:
-        given = {}
+    given = as_object(value_of(params))
     effort = as_object(given.get("output_config")).get("effort")
     return Asked(shape_hash[:_SHAPE_DIGITS], as_given_name(effort))
 
