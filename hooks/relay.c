@@ -468,7 +468,8 @@ static void become_agent(int start_lock)
 #ifdef SYS_close_range
     if (syscall(SYS_close_range, 4U, ~0U, 0U) != 0)
 #endif
-        for (long fd = 4, end = sysconf(_SC_OPEN_MAX); fd < end; fd++)
+        // A limit may be a billion, without anything of that number.
+        for (long fd = 4, end = sysconf(_SC_OPEN_MAX); fd < end && fd < 1L << 20; fd++)
             close((int)fd);
 
     for (char **e = environ; *e; e++)

@@ -26,8 +26,10 @@ from hookspan import __version__
 from hookspan.agent import PROTOCOL, sockets
 from hookspan.agent import launch as launching
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan.agent.control import AT_ONCE, Control
 from hookspan.agent.exports import Exports
 from hookspan.agent.ingest import Watermark
+from hookspan.agent.lifecycle import Lifecycle
 from hookspan.agent.lock import FileLock, is_held
 from hookspan.agent.settings import AgentSettings
 from hookspan.journal import Journal
@@ -50,8 +52,19 @@ def start_slowly(loop):
         time.sleep(0.02)
 Loop.start = start_slowly
 """
+NO_ADDRESS = """
+import os
+from hookspan.web import door
+listen = door.listen
+def listen_if(*words):
+    if not os.path.exists({go!r}):
+        raise OSError(99, "Cannot assign requested address")
+    return listen(*words)
+door.listen = listen_if
+"""
 LATE_EXPORT = """
 import os, time
+from hookspan.agent.control import AT_ONCE, Control
 from hookspan.agent.exports import Exports
 begin = Exports._begin
 def begin_late(exports):
@@ -539,3 +552,67 @@ def test_what_waits_for_export_is_kept_while_it_is_exchanged(machine: Machine, m
         changed("")
         exports.stop()
     assert (seen[0], None in seen[1:], watermark.spans) == (None, False, None)
+
+
+def test_a_page_that_could_not_be_served_is_once_it_can(make_machine: Callable[..., Machine]):
+    """Such as one at an address of a network that comes after the agent."""
+    machine = make_machine(settings="")
+    go = machine.folder / "go"
+    launch(machine, "--stay", fault=NO_ADDRESS.format(go=str(go)))
+    ready(machine)
+    assert machine.status()["agent"]["url"] is None
+    machine.hooks(*SESSION)
+    assert machine.json("flush", "--wait", "60s")["drained"]
+    go.touch()
+    until(lambda: machine.status()["agent"]["url"])
+    logged = [line for line in machine.log() if line["event"] == "the page can't be served"]
+    assert len(logged) == 1, "once, however often it was tried"
+
+
+def test_a_signal_may_interrupt_the_main_thread_anywhere(tmp_path: Path):
+    """Also where that holds the lock of what the signal's handler is to wake it with."""
+    lifecycle = Lifecycle(FileLock(tmp_path / "lock"), stay=True)
+
+    signals = iter((signal.SIGHUP, signal.SIGTERM) * 100)
+
+    def interrupt(*_: object) -> Any:
+        for number in itertools.islice(signals, 2):
+            lifecycle._on_signal(number, None)
+        return interrupt
+
+    def work() -> None:
+        sys.settrace(interrupt)
+        for _ in range(10):
+            lifecycle.wake()
+            lifecycle.wait(0.01)
+        lifecycle.stop()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert lifecycle.stopping
+    assert lifecycle.take_reload()
+
+
+def test_an_agent_that_can_have_no_thread_answers_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    control = Control(tmp_path / "control.sock", {"ping": lambda _: {}}, dict)
+
+    def ask() -> bytes:
+        with sockets.connect(tmp_path / "control.sock") as asking:
+            asking.settimeout(PATIENCE)
+            asking.sendall(b'{"op": "ping"}\n')
+            with contextlib.suppress(RuntimeError):
+                control.accept()
+            return asking.recv(4096)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start new thread"))
+        )
+        for _ in range(AT_ONCE):
+            with contextlib.suppress(ConnectionResetError):
+                assert ask() == b""
+    assert json.loads(ask())["ok"]
+    control.close()

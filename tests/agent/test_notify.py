@@ -76,6 +76,20 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     until(lambda: received[-1] == "shop: two sessions write the same at the same time", f"received {received}")
 
 
+def test_each_table_has_its_own_rules_though_they_tell_the_same_place(
+    make_machine: Callable[..., Machine], inbox: tuple[str, list[str]]
+):
+    url, received = inbox
+    tables = ('["health_critical"]', '["waiting"]\nwaiting_seconds = 1', '["waiting"]\nwaiting_seconds = 3')
+    machine = make_machine(
+        settings="".join(f'[[notify]]\nurl = "{url}"\ninterval = 1\nevents = {table}\n' for table in tables)
+    )
+    machine.up()
+    call = {"tool_name": "Bash", "tool_input": {"command": "make"}, "tool_use_id": "toolu_1", "prompt_id": "p"}
+    machine.hooks(*(event(name, "s", **call) for name in ("UserPromptSubmit", "PreToolUse", "PermissionRequest")))
+    until(lambda: received == ["shop waits for you (Bash)"] * 2, f"received {received}")
+
+
 @pytest.mark.slow
 def test_who_could_not_be_told_is_told_later_what_is_still_so(make_machine: Callable[..., Machine]):
     ports = Ports()  # as long as they are held

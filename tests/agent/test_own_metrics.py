@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from hookspan.catalogue import attributes as sc
-from tests.otlp_sink import Sink
+from tests import otlp_decode
+from tests.otlp_sink import Received, Sink
 from tests.waiting import until
 
 from .machine import Machine, small_session
@@ -51,3 +52,31 @@ def test_another_agent_or_exporter_counts_nothing_again(make_machine: Callable[.
     until(lambda: [line["event"] for line in machine.log()].count("exporting") == 3)
     third = sessions(3)
     assert second < third <= first + machine.status()["ingest"]["records"]
+
+
+@pytest.mark.slow
+def test_what_is_on_its_way_when_the_exporter_is_exchanged_counts_once(
+    make_machine: Callable[..., Machine], sink: Sink
+) -> None:
+    held: list[float] = []
+
+    def counts_calls(request: Received) -> bool:
+        """Not the zero that announces them."""
+        if request.signal != "metrics" or held:
+            return False
+        points = [point for point in otlp_decode.points(request.message) if point.name == "hookspan.tool.calls"]
+        if any(point.value for point in points):
+            held.append(request.time)
+        return bool(held)
+
+    sink.fault(delay=4, when=counts_calls)
+    machine = make_machine(settings=SETTINGS.format(url=sink.url, interval=1))
+    machine.up()
+    machine.hooks(*small_session(tools=2))
+    until(lambda: held)
+    machine.paths.config.write_text(SETTINGS.format(url=sink.url, interval=2))
+    os.kill(machine.pid, signal.SIGHUP)
+    until(lambda: [line["event"] for line in machine.log()].count("exporting") == 2)
+    assert machine.json("flush", "--wait", "60s")["exported"]
+    until(lambda: held[0] in {request.time for request in sink.requests}, "its answer")
+    assert counted(sink, "hookspan.tool.calls") == 2

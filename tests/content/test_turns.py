@@ -129,3 +129,13 @@ def test_it_stands_back_only_while_events_wait(
     assert prompts(paths)
     assert bool({*paused} - {BACKLOG_PAUSE}) is bool(behind)
     keeping.close()
+
+
+@pytest.mark.parametrize("is_vanishing", [True, False])
+def test_what_is_gone_is_made_anew_unless_all_is_being_deleted(paths: Paths, reader: Reader, is_vanishing: bool):
+    keeping = Keeping(paths, AgentSettings(paths, None), reader, is_vanishing=lambda: is_vanishing)
+    keeping._content = ContentDb.open(paths)
+    paths.content_db.unlink()
+    keeping._open()
+    assert paths.content_db.exists() is not is_vanishing
+    keeping.close()

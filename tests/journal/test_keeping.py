@@ -225,3 +225,12 @@ def test_a_record_is_not_looked_up_by_the_index_of_a_file_that_had_the_same_inod
     journal.compact(1, lambda _line: b"")
     Writer(paths).append([b"%03d" % number + b"y" * 900 for number in range(201, 401)])
     assert read(230, 350, 400) == [b"230", b"350", b"400"]
+
+
+def test_what_can_not_be_read_of_what_is_set_aside_keeps_nothing_else_from_it(paths: Paths):
+    paths.create()
+    assert Journal(paths).quarantine(5, b"\xff{", "not_json")
+    (paths.quarantine / "2026-01-01.jsonl").mkdir()
+    journal = Journal(paths)
+    assert not journal.quarantine(5, b"\xff{", "not_json")
+    assert journal.quarantine(6, b"\xff{", "not_json")

@@ -48,7 +48,12 @@ class Control:
         if not self._slots.acquire(timeout=READ_TIMEOUT):
             stream.close()
             return
-        threading.Thread(target=self._serve, args=(stream,), name="control-request", daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, args=(stream,), name="control-request", daemon=True).start()
+        except BaseException:  # no thread can be had
+            self._slots.release()
+            stream.close()
+            raise
 
     def close(self) -> None:
         """Remove the socket and end the wait of `accept`."""

@@ -57,7 +57,7 @@ class Exports:
         """
         try:
             with self._lock:
-                self._end()
+                self._end(exchanged=True)
                 self._begin()
         except Exception as error:
             if is_disk(error):
@@ -69,7 +69,7 @@ class Exports:
         """Continue with the current settings."""
         with self._lock:
             if self._exporter is None or self._ingredients() != self._made_of:
-                self._end()
+                self._end(exchanged=True)
                 self._begin()
             else:
                 self._exporter.apply(export_settings(self._settings.now))
@@ -168,11 +168,14 @@ class Exports:
             raise
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 
-    def _end(self) -> None:
-        """The watermark stays with it until there is another, or what waits for that could be pruned."""
+    def _end(self, *, exchanged: bool = False) -> None:
+        """The watermark stays with it until there is another, or what waits for that could be pruned.
+
+        Differences that are on their way when another begins would be sent again, which counts them twice.
+        """
         exporter, self._exporter = self._exporter, None
         if exporter is not None:
-            exporter.stop(RESTART)
+            exporter.stop(max(RESTART, exporter.answer_due) if exchanged else RESTART)
 
 
 def export_settings(now: Settings) -> ExportSettings:

@@ -251,6 +251,8 @@ class Keeping:
             self._is_new = self._is_new or not self._paths.content_db.exists()
             self._content = ContentDb.open(self._paths)
         except StoreDamaged:
+            if self._content is not None and self._is_vanishing():
+                return None
             self._set_aside()
             self._content = ContentDb.open(self._paths)
         self._intake = Intake(self._content)

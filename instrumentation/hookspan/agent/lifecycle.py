@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import signal
 import threading
 import time
@@ -19,8 +21,8 @@ class Lifecycle:
     def __init__(self, lock: FileLock, *, stay: bool) -> None:
         self._lock = lock
         self._stopping = threading.Event()
-        self._reload = threading.Event()
-        self._changed = threading.Event()  # something for the main thread
+        self._told_to_stop = self._told_to_reload = False  # by a signal
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()  # something for the main thread
         self.stay = stay
         self.started = time.time()
         self.state = "starting"
@@ -33,8 +35,12 @@ class Lifecycle:
         signal.signal(signal.SIGHUP, self._on_signal)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        (self._reload if number == signal.SIGHUP else self._stopping).set()
-        self._changed.set()
+        """Takes no lock: the main thread, which it interrupts, may hold that. A queue's `put` may interrupt itself."""
+        if number == signal.SIGHUP:
+            self._told_to_reload = True
+        else:
+            self._told_to_stop = True
+        self._news.put(None)
 
     def about(self) -> dict[str, Any]:
         """What every answer says of the agent."""
@@ -46,29 +52,32 @@ class Lifecycle:
         """Ask the agent to stop."""
         self.state = "stopping"
         self._stopping.set()
-        self._changed.set()
+        self._news.put(None)
 
     def wake(self) -> None:
         """There is something for the main thread."""
-        self._changed.set()
+        if self._news.empty():
+            self._news.put(None)
 
     # --- the main thread
 
     def wait(self, seconds: float) -> None:
         """Wait until something is asked, at most so long."""
-        self._changed.wait(seconds)
-        self._changed.clear()
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=seconds)
+            while True:
+                self._news.get_nowait()
+        if self._told_to_stop:
+            self._stopping.set()
 
     @property
     def stopping(self) -> bool:
         """Whether the agent has been asked to stop."""
-        return self._stopping.is_set()
+        return self._told_to_stop or self._stopping.is_set()
 
     def take_reload(self) -> bool:
         """Whether the settings are to be read at once; each time that was asked is told once."""
-        asked = self._reload.is_set()
-        if asked:
-            self._reload.clear()
+        asked, self._told_to_reload = self._told_to_reload, False
         return asked
 
     # --- the lock

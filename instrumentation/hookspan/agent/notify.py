@@ -45,8 +45,8 @@ def obstacle(targets: Sequence[Notify], env: Mapping[str, str]) -> str:
     return ""
 
 
-_Lasting = tuple[str, str, int, str]
-"""What lasts, such as a wait: its kind, the session, since when (Unix nanoseconds), and the target to tell."""
+_Lasting = tuple[str, str, int, str, float]
+"""What lasts, such as a wait: its kind, the session, since when (Unix nanoseconds), and whom to tell after how long."""
 
 
 class _News(msgspec.Struct):
@@ -186,7 +186,9 @@ class Notifier:
     def _tell(self, kind: str, session: str, since: int, text: str, targets: Sequence[_Target]) -> None:
         """Once to each target, what is so of a session since then."""
         for target in targets:
-            key = (kind, session, since, target.settings.url)
+            if kind not in target.settings.events:
+                continue
+            key = (kind, session, since, target.settings.url, target.settings.waiting_seconds)
             if key in self._told:
                 continue
             self._told[key] = None

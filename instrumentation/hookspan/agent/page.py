@@ -10,7 +10,9 @@ from typing import Any, Final
 from hookspan.agent.ingest import Committed, Ingest
 from hookspan.agent.installed import installed
 from hookspan.agent.keeping import Keeping
+from hookspan.agent.log import describe
 from hookspan.agent.settings import AgentSettings
+from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.door import Door
@@ -44,12 +46,16 @@ class Page:
         self._port = port
         self._lock = threading.Lock()
         self._door: Door | None = None
+        self._problem = ""
         self._served: tuple[bool, str, int] | None = None  # the settings that it was started with
 
     def start(self) -> None:
-        """Start, if the page is enabled. What prevents it is logged and shown by the health check."""
+        """Start, if the page is enabled. What prevents it is logged, shown by the health check, and tried again."""
         with self._lock:
             self._start()
+            is_down = self._is_down
+        if is_down:
+            self._settings.again(self.settings_changed)
 
     def stop(self) -> None:
         """End."""
@@ -57,11 +63,16 @@ class Page:
             self._stop()
 
     def settings_changed(self) -> None:
-        """Start, stop or move the server; it looks up all other settings itself."""
+        """Start, stop or move the server; it looks up all other settings itself.
+
+        UserError where it can't be started: it is called again then.
+        """
         with self._lock:
-            if self._wanted() != self._served:
+            if self._wanted() != self._served or self._is_down:
                 self._stop()
                 self._start()
+                if self._is_down:
+                    raise UserError(f"the page can't be served: {self._problem}")
 
     @property
     def url(self) -> str | None:
@@ -99,6 +110,11 @@ class Page:
             return {"login": None, "reason": reason}
         return {"login": door.one_time_url()}
 
+    @property
+    def _is_down(self) -> bool:
+        """Whether nobody answers where somebody should."""
+        return self._settings.now.dashboard.enabled and (self._door is None or not self._door.alive)
+
     def _wanted(self) -> tuple[bool, str, int]:
         dashboard = self._settings.now.dashboard
         return dashboard.enabled, dashboard.host, dashboard.port
@@ -122,13 +138,16 @@ class Page:
                     unread=lambda: self._keeping.unread,
                 ),
                 self._port,
+                ended=lambda: self._settings.again(self.settings_changed),
             )
             self._port = 0  # later starts are those of another setting
             door.start()
-        except Exception:
-            _logger.exception("the page can't be served")
+        except Exception as error:
+            if (problem := describe(error)) != self._problem:  # it is tried again and again
+                self._problem = problem
+                _logger.exception("the page can't be served")
             return
-        self._door = door
+        self._door, self._problem = door, ""
         _logger.info("page", extra={"url": door.url})
 
     def _stop(self) -> None:

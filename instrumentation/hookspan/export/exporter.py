@@ -98,6 +98,11 @@ class Exporter:
     def _parts(self) -> list[QueueExport[Any] | MetricExport]:
         return [*self._queues, self.metrics]
 
+    @property
+    def answer_due(self) -> float:
+        """Seconds until differences that are on their way are answered at the latest; 0 for sums."""
+        return self.metrics.answer_due
+
     def start(self) -> None:
         """Begin."""
         self.metrics.attach()

@@ -134,6 +134,11 @@ class MetricExport:
                 self._close()
         self.attach()
 
+    @property
+    def answer_due(self) -> float:
+        """Seconds until differences that are on their way are answered at the latest; 0 for sums."""
+        return self._settings.timeout if self._settings.temporality == "delta" and self._exporting.locked() else 0.0
+
     def drain(self, seconds: float) -> bool:
         """Export now, new series with zero and value, until it is done, the time is over or this ends; True if done.
 
@@ -152,9 +157,10 @@ class MetricExport:
         until = time.monotonic() + seconds
         self._stopped.set()
         self._provider.shutdown(seconds * 1e3)
+        ended = self._exporting.acquire(timeout=max(0.0, until - time.monotonic()))
         with self._lock:
             self._close()
-        if self._exporting.acquire(timeout=max(0.0, until - time.monotonic())):
+        if ended:
             if reason := self._try_to_note():
                 _logger.error("what the endpoint has can't be noted: it is sent again", extra={"reason": reason})
             self._exporting.release()

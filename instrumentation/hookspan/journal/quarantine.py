@@ -45,7 +45,7 @@ class Quarantine:
         if self._seen is None:
             entries = list(_entries(self._folder))
             self._seen = {(entry.record, entry.reason) for entry in entries}
-            self._size = sum(path.stat().st_size for path in self._folder.glob(FILES))
+            self._size = sum(map(_size, self._folder.glob(FILES)))
         if number:
             if (number, reason) in self._seen:
                 return False
@@ -97,11 +97,21 @@ def delete_old(paths: Paths, before: float) -> int:
     return freed
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _entries(folder: Path) -> list[Entry]:
     decoder = msgspec.json.Decoder(Entry)
     entries = []
     for path in sorted(folder.glob(FILES)):
-        with path.open("rb") as file:
+        with (
+            contextlib.suppress(OSError),
+            path.open("rb") as file,
+        ):  # what can't be read of it keeps nothing from going on
             for line in file:
                 with contextlib.suppress(*UNREADABLE):  # cut by a full disk
                     entries.append(decoder.decode(line))

@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hookspan.model.rows import EventRow
@@ -31,8 +31,9 @@ _logger = logging.getLogger(__name__)
 class Door:
     """From the start to the end. Thread-safe. Raises UserError where no port can be had."""
 
-    def __init__(self, agent: AgentInterface, port: int = 0) -> None:
-        """`port` is tried before the one of the settings; 0: none."""
+    def __init__(self, agent: AgentInterface, port: int = 0, *, ended: Callable[[], None] = lambda: None) -> None:
+        """`port` is tried before the one of the settings; 0: none. `ended` is called if it ends by itself."""
+        self._tell_ended = ended
         self._agent = agent
         self._auth = Auth(agent.paths)
         dashboard = agent.settings().dashboard
@@ -113,6 +114,7 @@ class Door:
         except Exception:
             _logger.exception("the page's server ended")
             self._socket.close()  # whoever comes is refused, and need not wait
+            self._tell_ended()
 
 
 def come_forward() -> None:

@@ -79,8 +79,8 @@ _HARMLESS_SUBCOMMANDS: Final = {
 }
 # Subcommands that can't be undone, or run what an option says.
 _NO_PREFIX: Final = frozenset(
-    "cargo publish|gh api|git bisect|git checkout|git clean|git config|git difftool|git filter-branch|git push|git rebase|"
-    "git reset|git restore|git submodule|npm publish|terraform apply|terraform destroy".split("|")
+    "cargo publish|gh api|git bisect|git checkout|git clean|git config|git difftool|git filter-branch|git push|"
+    "git rebase|git reset|git restore|git submodule|npm publish|terraform apply|terraform destroy".split("|")
 )
 _WORD: Final = re.compile(r"\A[A-Za-z][\w:.-]*\Z")
 _COMPOUND: Final = re.compile(r"[;&|<>`$(){}\n\\]|…\Z")
