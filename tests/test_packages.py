@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -28,11 +29,16 @@ pytestmark = [pytest.mark.xdist_group("packages"), pytest.mark.need_cc]
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, the pure wheel and one for a platform, its relay compiled by this machine's compiler."""
-    folder = tmp_path_factory.mktemp("dist")
+    folder, clone = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("clone")
+    for name in files():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, clone / name)
+    (clone / "collector/gateway/secrets").mkdir()
+    (clone / "collector/gateway/secrets/tokens").write_text("hunter2")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     packed = {"HOOKSPAN_RELAY": str(compile_relay()), "HOOKSPAN_RELAY_PLATFORM": PLATFORM}
     for kinds, env in ((["-t", "sdist", "-t", "wheel"], {}), (["-t", "wheel"], packed)):
-        subprocess.run([*build, *kinds], cwd=ROOT, env=os.environ | env, capture_output=True, check=True)
+        subprocess.run([*build, *kinds], cwd=clone, env=os.environ | env, capture_output=True, check=True)
     return folder
 
 

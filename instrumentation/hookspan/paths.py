@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -252,9 +253,10 @@ class Paths(Record):
             self.make(folder)
             status = folder.stat()
             if status.st_uid != os.geteuid():
+                change = f"sudo chown -R {os.geteuid()} {shlex.quote(str(folder))}"
                 raise UserError(
                     f"`{folder}` belongs to user {status.st_uid}, not to you",
-                    hint=f"remove it, or change its owner with `sudo chown -R {os.geteuid()} {folder}`",
+                    hint=f"remove it, or change its owner with `{change}`",
                 )
             if stat.S_IMODE(status.st_mode) & 0o077:
                 folder.chmod(0o700)

@@ -149,3 +149,9 @@ def test_edit_saves_what_is_allowed(run: Callable[..., Result], tmp_path: Path, 
     with pytest.raises(UserError, match="nothing was changed"):
         run("edit")
     assert file.read_text() == before
+
+
+@pytest.mark.parametrize(("key", "value"), [("resource", "{}"), ("projects", "{}"), ("notify", "[]")])
+def test_a_table_in_which_nothing_is_set_is_empty(run: Callable[..., Result], key: str, value: str):
+    assert run("get", key).output.strip() == value
+    assert run("show", key).exit_code == 0

@@ -1,5 +1,7 @@
 """A user of whom the system knows no more than a number, as in many containers."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,12 +58,30 @@ def forked(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.need_root
-@pytest.mark.parametrize("env", [{}, {"HOME": ""}, {"HOME": "/nonexistent"}], ids=["unset", "empty", "missing"])
+@pytest.mark.parametrize(
+    "env",
+    [{}, {"HOME": ""}, {"HOME": "/nonexistent"}, {"HOME": "/dev/null"}],
+    ids=["unset", "empty", "missing", "file"],
+)
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_no_command_breaks_without_a_home(verb: str, env: dict[str, str]):
     words = [*filter(None, [verb]), *ARGUMENTS.get(verb, [])]
     done = (forked if env else started)(*words, env={"PATH": "/usr/bin:/bin", **env})
     assert done.returncode in {0, 1}, f"{done.returncode} (a bug is {EXIT_BUG}): {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr
-    if not env.get("HOME") and done.returncode and "error" in done.stderr:
+    if env.get("HOME") != "/nonexistent" and done.returncode and "error" in done.stderr:
         assert "set HOME to a folder that belongs to you" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["restart"], ["service", "status"], ["doctor"], ["uninstall", "--yes", "--purge"]])
+def test_no_command_breaks_in_a_home_whose_name_is_no_text(words: list[str], tmp_path: Path):
+    home = tmp_path / os.fsdecode(b"caf\xe9")
+    home.mkdir()
+    done = call(*words, env={"PATH": "/usr/bin:/bin", "HOME": str(home)}, timeout=5 * PATIENCE)
+    assert done.returncode in {0, 1}, done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_file_system_without_blocks_is_told_of():
+    done = call("doctor", "--json", env={"PATH": "/usr/bin:/bin", "HOME": "/proc/nobody"}, timeout=5 * PATIENCE)
+    assert "disk" in {one["check"] for one in json.loads(done.stdout)["checks"]}

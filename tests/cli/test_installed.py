@@ -306,3 +306,14 @@ def test_a_start_in_a_folder_that_is_gone(user: User):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_settings_that_nobody_can_read_are_a_reason_to_look(user: User):
+    user.told("install", "--yes")
+    text = user.settings.read_text()
+    user.settings.write_text(text + "}")
+    done = user.run("status")
+    assert done.returncode == 1
+    assert "next: hookspan doctor" in done.stdout
+    user.settings.write_text(text)
+    assert user.run("status").returncode == 0

@@ -268,3 +268,10 @@ def test_what_leaves_the_store_leaves_the_archive(make_machine: Callable[..., Ma
     machine.up()
     until(lambda: not content("zebra"))
     assert content("okapi"), "the store let go of it by its age"
+
+
+@pytest.mark.parametrize("words", [["--exit", "0"], ["--collisions"], ["--spans", "--kind", "error"]])
+def test_a_filter_of_the_other_search_is_refused(machine: Machine, words: list[str]):
+    done = machine.cli("search", "--tool", "Bash", *words)
+    assert done.returncode == 2
+    assert "--spans" in done.stderr

@@ -154,10 +154,10 @@ def test_what_somebody_changed_in_the_folder_stays_and_the_rest_is_brought_up_to
 
 
 def test_ejected_files_run_by_themselves(machine: Machine, tmp_path: Path):
-    folder = tmp_path / "mine"
+    folder = tmp_path / "my stack"
     done = stack(machine, "eject", str(folder))
     assert done.returncode == 0, done.stderr
-    assert f"cd {folder} && docker compose up -d" in done.stdout
+    assert f"cd '{folder}' && HOST_NAME=$(hostname) docker compose up -d" in done.stdout
     config = [str(programs.binary("docker-compose")), "config", "-q"]
     assert subprocess.run(config, cwd=folder, env=machine.env, check=False).returncode == 0
     assert stack(machine, "eject", str(folder)).returncode == 1

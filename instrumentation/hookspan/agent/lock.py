@@ -76,7 +76,7 @@ def is_held(path: Path) -> bool:
     """Whether a process holds it. The shared try of this check lasts microseconds, and `acquire` tries again."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

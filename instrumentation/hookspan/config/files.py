@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ def read_text(path: Path) -> str | None:
         return None
     except OSError as error:
         raise UserError(
-            f"can't read `{path}`: {error.strerror}", hint=f"`ls -l {path}` shows its owner and mode"
+            f"can't read `{path}`: {error.strerror}", hint=f"`ls -l {shlex.quote(str(path))}` shows its owner and mode"
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"can't read `{path}`: it is not UTF-8 (byte {error.start + 1})") from error

@@ -102,7 +102,7 @@ def prepare(paths: Paths) -> Relay:
     """
     for path in (paths.state, paths.data):
         if not str(path).isprintable():  # a newline in relay.conf, or bytes that are no UTF-8
-            raise UserError(f"`{path!r}` has characters that a settings file can't hold", hint="set `HOOKSPAN_HOME`")
+            raise UserError(f"{str(path)!r} has characters that a settings file can't hold", hint="set `HOOKSPAN_HOME`")
     hooks = assets.root() / "hooks"
     with tempfile.TemporaryDirectory(prefix="hookspan-build-") as folder:
         built = Path(folder) / "relay"

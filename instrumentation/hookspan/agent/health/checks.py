@@ -277,7 +277,7 @@ def resources(agent: Inspected) -> Finding:
 
     memory = psutil.virtual_memory().percent
     disk = shutil.disk_usage(agent.paths.state)
-    full = 100.0 * disk.used / (disk.used + disk.free)
+    full = 100.0 * disk.used / max(1, disk.used + disk.free)  # a file system may have no blocks
     resident = psutil.Process().memory_info().rss
     status = worst(graded(memory, MEMORY_WARNING, FULL_CRITICAL), graded(full, DISK_WARNING, FULL_CRITICAL))
     todo = "" if status is Status.HEALTHY else "free memory" if memory > MEMORY_WARNING else "free space on the disk"

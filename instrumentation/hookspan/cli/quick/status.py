@@ -72,8 +72,10 @@ def gather(paths: Paths) -> dict[str, Any]:
             "where": agents.where,
             "status_line": ", ".join(agents.claude_code.status_lines),
             "problems": [
-                {"message": problem.what, "todo": problem.todo, "broken": problem.broken} for problem in agents.problems
+                {"message": one.what, "todo": one.todo, "broken": one.broken, "mends": one.mends}
+                for one in agents.problems
             ],
+            "wanted": agents.wanted,
             "next": None if ours else _elsewhere(agents),
         },
     }
@@ -120,8 +122,14 @@ def is_bad(report: Mapping[str, Any]) -> bool:
 
 
 def _is_broken(report: Mapping[str, Any]) -> bool:
-    """Whether hooks are there that don't record."""
-    return bool(report["installed"]) and any(problem["broken"] for problem in report["installation"]["problems"])
+    """Whether hooks are there that don't record, or are to be there."""
+    installation = report["installation"]
+    expected = report["installed"] or installation["wanted"]
+    return bool(expected) and any(problem["broken"] for problem in installation["problems"])
+
+
+def _is_mended_by_install(report: Mapping[str, Any]) -> bool:
+    return all(problem["mends"] for problem in report["installation"]["problems"] if problem["broken"])
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -146,9 +154,10 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
 def next_step(report: Mapping[str, Any]) -> str:
     """The command that comes next."""
     state = report["agent"].get("state")
-    if not report["installed"]:
+    is_broken = _is_broken(report)
+    if not report["installed"] and not (is_broken and not _is_mended_by_install(report)):
         return str(report["installation"]["next"])
-    if _is_broken(report):
+    if is_broken:
         return "hookspan doctor"
     if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):
         return f"hookspan {by_state[state]}"

@@ -10,7 +10,7 @@ import click
 
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.options import JSON, YES
-from hookspan.config import HIDDEN, is_locked, is_named, load, nearest, values
+from hookspan.config import HIDDEN, TABLES, is_locked, is_named, load, nearest, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -34,7 +34,7 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
         for key, value in values(settings, secrets=secrets).items()
         if (not keys or is_named(key, keys)) and (not changed or settings.origin(key) != "default")
     ]
-    if keys and not rows and not changed:
+    if keys and not rows and not changed and keys[0] not in TABLES:
         raise UserError(f"`{keys[0]}` is not a setting", hint="`hookspan config show` lists them")
     if as_json:
         click.echo(json.dumps({key: {"value": value, "origin": settings.origin(key)} for key, value in rows}, indent=2))
@@ -56,6 +56,8 @@ def get(key: str, secret: bool) -> None:
     """
     known = values(load(Paths.from_environment(), os.environ), secrets=secret)
     known |= {f"resource.{name}": text for name, text in known.get("resource", {}).items()}
+    if key in TABLES:
+        known.setdefault(key, [] if key == "notify" else {})
     if key not in known:
         raise UserError(
             f"`{key}` is not a setting{nearest(key, list(known))}", hint="`hookspan config show` lists them"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -62,7 +63,7 @@ def _show(home: Sandbox, outcome: dict[str, Any], *, opened: bool) -> None:
     if not sys.stdin.isatty():
         click.echo("\nlook:     on a terminal, `hookspan demo` shows this session in your browser")
         return  # nobody is there to look, and the demo's data goes with it
-    with_home = f"HOOKSPAN_HOME={home.env['HOOKSPAN_HOME']} hookspan"
+    with_home = f"HOOKSPAN_HOME={shlex.quote(home.env['HOOKSPAN_HOME'])} hookspan"
     click.echo(f"\nlook:     {outcome['url'] or 'no page is served'}")
     click.echo(f"try:      {with_home} trace {outcome['session'][:8]}")
     if opened and outcome["url"]:

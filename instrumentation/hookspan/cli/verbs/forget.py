@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -212,7 +213,7 @@ def _finish(paths: Paths, journal: Journal, is_of: Callable[[bytes], bool]) -> N
 
     locked = UserError(
         "nothing is forgotten: a process keeps the journal locked, most likely a hook that was stopped",
-        hint=f"`fuser {paths.current}` names it: let it go on or end it, and run this once more",
+        hint=f"`fuser {shlex.quote(str(paths.current))}` names it: let it go on or end it, and run this once more",
     )
     with ingest(paths) as reading:
         more = True

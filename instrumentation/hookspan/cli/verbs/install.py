@@ -85,6 +85,8 @@ def install(
     )
     if of_claude_code and agent in OTHERS:
         raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
+    if print_block and status_line:
+        raise click.UsageError("--print is for managed settings, in which no status line of a user's is kept")
     if no_hooks and (scope != "user" or any(one is not None for one in (*its_options, archive))):
         raise click.UsageError("--no-hooks changes no settings: it goes with --dry-run, --check and --yes alone")
     paths = Paths.from_environment()

@@ -78,6 +78,10 @@ def search(
     results, errors and titles, as long as they are kept: for `journal.raw_hours`, or for `archive.days` if
     `archive.enabled` is true. With --spans, WORDS are parts of labels, names and attributes.
     """
+    if spans and kind:
+        raise click.UsageError("--kind is of messages: it goes without --spans")
+    if not spans and (collisions or exit_code is not None):
+        raise click.UsageError("--exit and --collisions are of tool calls: they go with --spans")
     paths = Paths.from_environment()
     asked = {**filters, "agent": agent or "", "outcome": outcome or "", "longer": int(longer * SECOND), "limit": count}
     is_asked = words or agent or kind or outcome or longer or collisions or exit_code is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -168,7 +169,10 @@ def eject(folder: Path) -> None:
     copy(folder, labels.of(load(Paths.from_environment(), os.environ)))
     (folder / COPIED).unlink()  # they are not ours any more
     click.echo(f"The files are in {folder}. To run them:\n")
-    click.echo(f"cd {folder} && docker compose up -d      (or: hookspan stack up --folder {folder})")
+    place = shlex.quote(str(folder))
+    click.echo(
+        f"cd {place} && HOST_NAME=$(hostname) docker compose up -d      (or: hookspan stack up --folder {place})"
+    )
 
 
 @stack.command(name="labels")
@@ -199,7 +203,8 @@ def _check_readable(file: Path) -> None:
     if not file.stat().st_mode & 0o004:
         raise UserError(
             f"Alertmanager could not read `{file}`: it runs as another user",
-            hint=f"`chmod 644 {file}`, in a folder that only you may enter (`chmod 700 {file.parent}`)",
+            hint=f"`chmod 644 {shlex.quote(str(file))}`, in a folder that only you may enter "
+            f"(`chmod 700 {shlex.quote(str(file.parent))}`)",
         )
 
 

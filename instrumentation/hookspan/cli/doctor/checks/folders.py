@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -35,9 +36,9 @@ def folders(context: Context) -> Iterator[Result]:
     foreign, writable, readable = _of_others(state)
     if foreign:
         why = "the relay and the agent use only their user's files; `sudo hookspan` leaves such files"
-        todo = f"`sudo chown -R {os.geteuid()} {state}`"
+        todo = f"`sudo chown -R {os.geteuid()} {shlex.quote(str(state))}`"
         yield Result(Status.CRITICAL, f"{listed(foreign)} belong to somebody else", why, todo)
-    todo = f"`chmod -R go= {state}`"
+    todo = f"`chmod -R go= {shlex.quote(str(state))}`"
     if writable:
         why = "a folder that others may write to is refused: hooks lose their events"
         yield Result(
@@ -88,7 +89,7 @@ def owners(context: Context) -> Iterator[Result]:
             why = f"others could replace `{top}`, or into it"
             if (status.st_mode & stat.S_IWOTH or by_group) and not status.st_mode & stat.S_ISVTX:
                 well = False
-                todo = f"`chmod go-w {folder}`"
+                todo = f"`chmod go-w {shlex.quote(str(folder))}`"
                 fix = take_write_access(folder) if status.st_uid == os.geteuid() else None
                 yield Result(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
             elif status.st_uid not in {0, os.geteuid()} and folder != Path("/"):
@@ -130,7 +131,7 @@ def disk(context: Context) -> Iterator[Result]:
     state = context.paths.state
     folder = next(each for each in (state, *state.parents) if each.exists())
     usage, table = shutil.disk_usage(folder), os.statvfs(folder)
-    full = 100.0 * usage.used / (usage.used + usage.free)
+    full = 100.0 * usage.used / max(1, usage.used + usage.free)  # a file system may have no blocks
     status = graded(full, DISK_WARNING, FULL_CRITICAL)
     why = todo = ""
     if status is not Status.HEALTHY:

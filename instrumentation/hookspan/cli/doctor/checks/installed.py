@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import tempfile
 import time
@@ -84,13 +85,12 @@ def _program(path: Path) -> Iterator[Result]:
         return
     if status.st_uid not in {0, os.geteuid()}:
         why = "its owner decides what coding agents run as you"
-        todo = f"remove it, then `hookspan install`: `rm {path}`"
+        todo = f"remove it, then `hookspan install`: `rm {shlex.quote(str(path))}`"
         yield Result(Status.CRITICAL, f"`{path}` belongs to user {status.st_uid}", why, todo)
     elif status.st_mode & OTHERS:
         why = "others could change what coding agents run as you"
-        yield Result(
-            Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=make_private(path)
-        )
+        todo = f"`chmod go-w {shlex.quote(str(path))}`"
+        yield Result(Status.CRITICAL, f"`{path}` can be written by others", why, todo, fix=make_private(path))
 
 
 def _try(command: Sequence[str]) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ def journal(context: Context) -> Iterator[Result]:
     message = f"{size(files['bytes'])} in {counted(files['segments'] + bool(files['current_bytes']), 'files')}"
     if not files["writable"]:
         why = "hooks lose their events, and count them"
-        todo = f"`ls -ld {context.paths.journal}`; is the file system read-only?"
+        todo = f"`ls -ld {shlex.quote(str(context.paths.journal))}`; is the file system read-only?"
         yield Result(Status.CRITICAL, f"`{context.paths.journal}` can't be written", why, todo)
     if files["quarantine_bytes"]:
         yield Result(
