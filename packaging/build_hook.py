@@ -13,6 +13,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+OPERATORS = frozenset({"secrets", ".env", "docker-compose.override.yml"})
+"""What an operator makes beside the gateway's files, as `hookspan.cli.stack.compose` has it."""
+
 
 class RelayHook(BuildHookInterface[Any]):
     """Takes the relay's file from HOOKSPAN_RELAY and the wheel's platform tag from HOOKSPAN_RELAY_PLATFORM."""
@@ -22,7 +25,7 @@ class RelayHook(BuildHookInterface[Any]):
         if version == "standard":
             for path in sorted(Path(self.root, "collector").rglob("*")):
                 name = path.relative_to(self.root)
-                if path.is_file() and "secrets" not in name.parts:
+                if path.is_file() and OPERATORS.isdisjoint(name.parts):
                     build_data["force_include"][str(path)] = f"hookspan/_stack/{name}"
         relay = os.environ.get("HOOKSPAN_RELAY")
         if relay and version == "standard":

@@ -34,7 +34,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, clone / name)
     (clone / "collector/gateway/secrets").mkdir()
-    (clone / "collector/gateway/secrets/tokens").write_text("hunter2")
+    for name in ("secrets/tokens", ".env", "docker-compose.override.yml"):
+        (clone / "collector/gateway" / name).write_text("hunter2")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     packed = {"HOOKSPAN_RELAY": str(compile_relay()), "HOOKSPAN_RELAY_PLATFORM": PLATFORM}
     for kinds, env in ((["-t", "sdist", "-t", "wheel"], {}), (["-t", "wheel"], packed)):

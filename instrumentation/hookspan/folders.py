@@ -39,21 +39,19 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
 )
 
 
-_NO_HOME: Final = "set HOME to a folder that belongs to you"
+NO_HOME: Final = "set HOME to a folder that belongs to you"
 
 
 def home_folder(env: Mapping[str, str] | None = None) -> Path:
     """The user's home: HOME, else as the system knows it. UserError for a user without one, as in many containers."""
     if home := (os.environ if env is None else env).get("HOME"):
-        if os.path.exists(home) and not os.path.isdir(home):  # noqa: PTH110, PTH112 - such as /dev/null, of services
-            raise UserError(f"HOME is `{home}`, which is no folder", hint=_NO_HOME)
         return Path(home)
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError as error:
         raise UserError(
             f"HOME is not set, and the system knows no home of user {os.getuid()}",
-            hint=_NO_HOME,
+            hint=NO_HOME,
         ) from error
 
 

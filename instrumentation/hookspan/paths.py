@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from hookspan.errors import UserError
-from hookspan.folders import absolute, home_folder, make_folders, refuse_network
+from hookspan.folders import NO_HOME, absolute, home_folder, is_folder, make_folders, refuse_network
 from hookspan.record import Record
 
 SYSTEM_CONFIG: Final = Path("/etc/hookspan/config.toml")
@@ -42,8 +42,12 @@ class Paths(Record):
 
         def xdg(name: str, default: str) -> Path:
             value = env.get(name, "")
-            # The specification: a relative path is invalid and to be ignored.
-            return (Path(value) if value.startswith("/") else home_folder(env) / default) / "hookspan"
+            if value.startswith("/"):  # the specification: a relative path is invalid and to be ignored
+                return Path(value) / "hookspan"
+            home = home_folder(env)
+            if home.exists() and not is_folder(home):  # such as /dev/null, of services
+                raise UserError(f"HOME is `{home}`, which is no folder", hint=NO_HOME)
+            return home / default / "hookspan"
 
         return cls(
             state=xdg("XDG_STATE_HOME", ".local/state"),

@@ -35,6 +35,7 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.journal import Journal
 from hookspan.paths import Paths
 from hookspan.store import Store
+from hookspan.web.door import Door
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
 
@@ -64,7 +65,6 @@ door.listen = listen_if
 """
 LATE_EXPORT = """
 import os, time
-from hookspan.agent.control import AT_ONCE, Control
 from hookspan.agent.exports import Exports
 begin = Exports._begin
 def begin_late(exports):
@@ -616,3 +616,28 @@ def test_an_agent_that_can_have_no_thread_answers_once_it_can(tmp_path: Path, mo
                 assert ask() == b""
     assert json.loads(ask())["ok"]
     control.close()
+
+
+@pytest.mark.parametrize("how", ["no thread", "its server ends"])
+def test_a_door_that_can_not_stay_open_leaves_nothing_and_says_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, how: str
+):
+    told = threading.Event()
+    settings = AgentSettings(machine.paths, None)
+    agent = cast("Any", SimpleNamespace(paths=machine.paths, settings=lambda: settings.now))
+    door = Door(agent, ended=told.set)
+    port = door._socket.getsockname()[1]
+    with monkeypatch.context() as patch:
+        if how == "no thread":
+            patch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("no thread")))
+            with pytest.raises(RuntimeError):
+                door.start()
+        else:
+            server = SimpleNamespace(run=lambda: None, end=lambda: None, connections=0)
+            patch.setattr("hookspan.web.server.Server", lambda *_: server)
+            door.start()
+            door.one_time_url()
+            assert told.wait(PATIENCE)
+    assert not door.alive
+    with socket.socket() as asking:
+        assert asking.connect_ex(("127.0.0.1", port)) != 0

@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from hookspan.cli.stack import compose
 from hookspan.cli.stack.compose import Compose
 from hookspan.cli.stack.services import GRAFANA, HEALTH, JAEGER, METRICS, OTLP_GRPC, OTLP_HTTP
 from hookspan.config import load
@@ -119,3 +120,16 @@ def test_the_states_of_services_whatever_compose_prints(form: str, tmp_path: Pat
     docker.chmod(0o755)
     compose = Compose(tmp_path, (str(docker), "compose"), {"PATH": "/usr/bin:/bin"})
     assert compose.states() == (states if form else {})
+
+
+def test_of_a_clone_nothing_is_copied_that_its_operator_has_made(tmp_path: Path):
+    ours = {tmp_path / name for name in compose.FILES if name != "collector"}
+    ours |= {tmp_path / "collector/gateway/values.yaml"}
+    for file in ours:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    for name in ("secrets/tokens", ".env", "docker-compose.override.yml"):
+        file = tmp_path / "collector/gateway" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("hunter2")
+    assert set(compose._sources(tmp_path)) == ours

@@ -70,8 +70,9 @@ def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]
     assert len(search(machine, "--since", "1h", "-n", "100")) >= 7, "whatever was said then"
     assert search(machine, "--longer", "1h") == [] != search(machine, "--longer", "1ms")
     assert search(machine, "zebra", "--project", "other") == []
-    others = json.loads(machine.cli("search", "--json", "--project", "shop", "--", "-zebraCommand").stdout)
-    assert len(others) == len(search(machine, "--project", "shop")) - 1
+    for where in (["--project", "shop"], ["--since", "1h"]):
+        others = json.loads(machine.cli("search", "--json", *where, "--", "-zebraCommand").stdout)
+        assert len(others) == len(search(machine, *where)) - 1
     with monkeypatch.context() as patch:  # a page may come to its end before it has found anything
         patch.setattr(searching, "LOOKED_MAX", 1)
         done = CliRunner(env=machine.env).invoke(command, ["zebraResult", "--longer", "1ms", "--json"])

@@ -238,3 +238,37 @@ def test_the_compaction_of_a_subagent_that_ends_within_it_has_failed(heard: Hear
     heard.observe(5, TranscriptRead)
     (compaction,) = heard.named("compact")
     assert compaction.attributes[sc.OUTCOME] == "error"
+
+
+def test_the_end_of_a_call_with_a_former_one_s_id_may_come_before_its_start(heard: Heard):
+    for second in (2, 100):
+        heard.hear(second + 0.5, "PostToolUse", FIRST, tool="Bash", tool_use_id="call_0")
+        heard.hear(second, "PreToolUse", FIRST, tool="Bash", tool_use_id="call_0")
+        heard.observe(second + 10, TranscriptRead)
+    heard.hear(200, "SessionEnd", FIRST)
+    heard.observe(230, TranscriptRead)
+    assert [(span.start - START * 10**9, span.end - START * 10**9) for span in heard.named("execute_tool")] == [
+        (2 * 10**9, 2_500_000_000),
+        (100 * 10**9, 100_500_000_000),
+    ]
+
+
+@pytest.mark.parametrize("agent", ["", "a"])
+def test_what_fails_otherwise_than_by_a_request_is_an_error(heard: Heard, agent: str):
+    """A compaction, of which no hook says that it failed."""
+    heard.hear(2, "SubagentStart", FIRST, agent_id="a", agent_type="default")
+    if not agent:
+        heard.hear(3, "SubagentStop", FIRST, agent_id="a", agent_type="default")
+    payload = {"type": "task_complete", "turn_id": "t", "error": {"message": "no"}}
+    stamp = dt.datetime.fromtimestamp(START + 8, dt.UTC).isoformat()
+    line = json.dumps({"timestamp": stamp, "type": "event_msg", "payload": payload}).encode() + b"\n"
+    for fact in RolloutParser("s", "/r", agent_id=agent).feed(line):
+        heard.number += 1
+        heard.spans += fold(heard.state, heard.number, fact).spans
+    heard.observe(9, TranscriptRead)
+    (failed,) = heard.named("invoke_agent default" if agent else "invoke_agent codex")
+    assert (failed.end, failed.attributes[sc.OUTCOME], failed.attributes[sc.ERROR_TYPE]) == (
+        (START + 8) * 10**9,
+        "error",
+        "_OTHER",
+    )

@@ -31,6 +31,7 @@ from hookspan.wire.facts import (
     Settled,
     TranscriptRead,
 )
+from hookspan.wire.reduced import VERDICT_DENIED, Call
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -490,3 +491,18 @@ def test_attempts_of_a_client_that_was_killed_are_none_of_its_successor_s(told):
     told.event(30, "SessionStart", prompt="", source="resume", client_pid=PID + 1)
     (session,) = told.state.sessions.values()
     assert not session.attempts
+
+
+def test_a_call_that_was_denied_at_once_counts_once_however_long_the_others_take(told):
+    told.begin()
+    for call in ("a", "b"):
+        told.event(3, "PreToolUse", tool="Bash", tool_use_id=call)
+    told.event(3, "PermissionDenied", tool="Bash", tool_use_id="a")
+    told.event(60, "PostToolUse", tool="Bash", tool_use_id="b")
+    told.event(60.1, "PostToolBatch", calls=(Call("a", "Bash", VERDICT_DENIED), Call("b", "Bash", "")))
+    told.over(61, 90)
+    told.event(91, "SessionEnd")
+    told.read(200)
+    calls = [span for span in told.spans if span.name == "execute_tool Bash"]
+    assert sorted((span.start - START) / SECOND for span in calls) == [3, 3]
+    assert len({span.span_id for span in calls}) == 2

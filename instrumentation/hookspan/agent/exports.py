@@ -57,7 +57,7 @@ class Exports:
         """
         try:
             with self._lock:
-                self._end(exchanged=True)
+                self._end(another_begins=True)
                 self._begin()
         except Exception as error:
             if is_disk(error):
@@ -69,7 +69,7 @@ class Exports:
         """Continue with the current settings."""
         with self._lock:
             if self._exporter is None or self._ingredients() != self._made_of:
-                self._end(exchanged=True)
+                self._end(another_begins=True)
                 self._begin()
             else:
                 self._exporter.apply(export_settings(self._settings.now))
@@ -125,9 +125,13 @@ class Exports:
 
     def stop(self) -> None:
         """Stop; what was not sent is sent after the next start."""
-        with self._lock:
+        if not self._lock.acquire(timeout=RESTART):  # one is being exchanged: the process ends without it
+            return
+        try:
             self._end()
             self._reader.close()
+        finally:
+            self._lock.release()
 
     def _ingredients(self) -> tuple[Any, ...]:
         """The settings that an exporter can't change while it runs."""
@@ -168,14 +172,11 @@ class Exports:
             raise
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 
-    def _end(self, *, exchanged: bool = False) -> None:
-        """The watermark stays with it until there is another, or what waits for that could be pruned.
-
-        Differences that are on their way when another begins would be sent again, which counts them twice.
-        """
+    def _end(self, *, another_begins: bool = False) -> None:
+        """The watermark stays with it until there is another, or what waits for that could be pruned."""
         exporter, self._exporter = self._exporter, None
         if exporter is not None:
-            exporter.stop(max(RESTART, exporter.answer_due) if exchanged else RESTART)
+            exporter.stop(RESTART, another_begins=another_begins)
 
 
 def export_settings(now: Settings) -> ExportSettings:

@@ -78,15 +78,14 @@ def reader(agent: str) -> Reader:
 
 def all_roots(hooks: Mapping[str, Iterable[Path]], env: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:
     """By agent, the folders with its transcripts. `hooks`: files that `install` has written."""
-    found = {CLAUDE_CODE.name: transcript_files.transcript_roots(dict(env), hooks.get(CLAUDE_CODE.name, ()))}
-    with contextlib.suppress(UserError):  # a user without a home
-        found |= other_roots(hooks, env)
-    return found
+    claude_code = transcript_files.transcript_roots(dict(env), hooks.get(CLAUDE_CODE.name, ()))
+    return {CLAUDE_CODE.name: claude_code, **other_roots(hooks, env)}
 
 
 def other_roots(hooks: Mapping[str, Iterable[Path]], env: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:
     """By agent, the folders with transcripts of others than Claude Code. `hooks`: files that `install` has written."""
-    return {
-        CODEX.name: rollout_roots(env, tuple(hooks.get(CODEX.name, ()))),
-        COPILOT.name: events_roots(env, tuple(hooks.get(COPILOT.name, ()))),
-    }
+    found = {}
+    for agent, roots_of in ((CODEX.name, rollout_roots), (COPILOT.name, events_roots)):
+        with contextlib.suppress(UserError):  # a user without a home
+            found[agent] = roots_of(env, tuple(hooks.get(agent, ())))
+    return found

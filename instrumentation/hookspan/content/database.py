@@ -28,6 +28,8 @@ from . import words
 APPLICATION: Final = 0x68737063  # "hspc"
 NANOSECONDS: Final = 1_000_000_000
 DAY: Final = 86_400 * NANOSECONDS
+SESSION: Final = "session"
+"""The kind of a session's title and labels, beside those of messages."""
 SLOT: Final = 7 * DAY
 """The words of so much time are an index of their own: deleting merges no more than that."""
 TEXT_MAX: Final = 64 << 10
@@ -249,7 +251,7 @@ class ContentDb:
         if known is None or known[1:5] != values[:4]:
             self._delete_messages("name = ?", f"session:{kept.id}")
             text = "\n".join(filter(None, (kept.title, kept.project, kept.branch)))
-            self.add(key, 0, kept, Row(name=f"session:{kept.id}", at=kept.started, kind="session", text=text))
+            self.add(key, 0, kept, Row(name=f"session:{kept.id}", at=kept.started, kind=SESSION, text=text))
         return int(key)
 
     def file(self, session: int, path: str, subagent: str, inode: int, size: int) -> File:

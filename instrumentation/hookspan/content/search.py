@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -15,6 +15,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.message import Kind
 from hookspan.model import ids
 from hookspan.model.rows import Span
 from hookspan.paths import Paths
@@ -24,7 +25,7 @@ from hookspan.store.readings import Readings
 from hookspan.store.schema import INTEGER_MAX
 
 from . import database, words
-from .database import MIGRATIONS, SLOT
+from .database import MIGRATIONS, SESSION, SLOT
 
 LOOKED_MAX: Final = 2_000
 """Messages whose spans are looked at for one page; the next page goes on after them."""
@@ -181,7 +182,8 @@ class Search:
     def messages(self, query: Query) -> Hits:
         """The messages that a query finds. Raises StoreDamaged."""
         asked = words.terms(query.text)
-        match = words.expression(asked, _scope(query))
+        # Unwanted words alone are taken from all that there is: each message is of some kind.
+        match = words.expression(asked, _scope(query) or (_ANY if asked else ""))
         with self.reading() as db:
             if db is None or not (match or query.asks_more or query.asks_when):
                 return Hits(hits=[])
@@ -265,6 +267,9 @@ class Search:
 
 def _is_ready(db: Reading) -> bool:
     return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS))
+
+
+_ANY: Final = f"(scope : ({' OR '.join(database.token('k', kind) for kind in (*get_args(Kind), SESSION))}))"
 
 
 def _scope(query: Query) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .logs import LogExport
     from .queue import QueueExport
 
+ANSWER_PATIENCE: Final = 10.0  # seconds; the agent's main thread waits meanwhile
 AGAIN: Final = 86_400 * 10**9  # nanoseconds; endpoints that were away for longer are rare, months to send again dear
 
 
@@ -98,11 +99,6 @@ class Exporter:
     def _parts(self) -> list[QueueExport[Any] | MetricExport]:
         return [*self._queues, self.metrics]
 
-    @property
-    def answer_due(self) -> float:
-        """Seconds until differences that are on their way are answered at the latest; 0 for sums."""
-        return self.metrics.answer_due
-
     def start(self) -> None:
         """Begin."""
         self.metrics.attach()
@@ -128,10 +124,17 @@ class Exporter:
         drained = [part.drain(max(0.0, until - time.monotonic())) for part in self._parts]
         return all(drained)
 
-    def stop(self, seconds: float = 1.0) -> None:
-        """Stop; what was not sent is sent after the next start."""
+    def stop(self, seconds: float = 1.0, *, another_begins: bool = False) -> None:
+        """Stop; what was not sent is sent after the next start.
+
+        If `another_begins`, differences of metrics that are on their way are waited for somewhat longer: they would be
+        sent again, which counts them twice.
+        """
         until = time.monotonic() + seconds
-        ended = [part.stop(max(0.1, until - time.monotonic())) for part in self._parts]
+        self.metrics.begin_no_more()
+        ended = [queue.stop(max(0.1, until - time.monotonic())) for queue in self._queues]
+        patience = min(self.metrics.answer_due, ANSWER_PATIENCE) if another_begins else 0.0
+        ended.append(self.metrics.stop(max(0.1, until - time.monotonic(), patience)))
         if all(ended):
             self._reader.close()
             self.db.close()

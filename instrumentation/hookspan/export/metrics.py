@@ -152,10 +152,14 @@ class MetricExport:
         except TimeoutError:
             return False
 
+    def begin_no_more(self) -> None:
+        """Nothing more is sent than what is on its way."""
+        self._stopped.set()
+
     def stop(self, seconds: float = 1.0) -> bool:
         """End, without a last export; False if one is still going on."""
         until = time.monotonic() + seconds
-        self._stopped.set()
+        self.begin_no_more()
         self._provider.shutdown(seconds * 1e3)
         ended = self._exporting.acquire(timeout=max(0.0, until - time.monotonic()))
         with self._lock:

@@ -38,7 +38,7 @@ def start(step: Step, event: Reduced) -> None:
     agent.start_inferred = False
     introduce(step, agent)
     if agent.stop and event.at > agent.stop:
-        agent.stop = 0  # it goes on at once, so this is no other run
+        agent.stop, agent.failure = 0, ""  # it goes on at once, so this is no other run
         step.session.given.pop(agent.id, None)
     if agent.bound:
         return
@@ -231,7 +231,7 @@ def place_of_event(step: Step, event: Reduced) -> Place:
     if agent is None:
         agent = _open(step, event)
     if event.event == "PreToolUse" and event.at > agent.stop:
-        agent.stop = 0
+        agent.stop, agent.failure = 0, ""
     return places.of_subagent(agent)
 
 
@@ -243,7 +243,7 @@ def stop(step: Step, event: Reduced) -> None:
     agent = _open(step, event)
     agent.type = agent.type or event.agent_type
     agent.stop, agent.interrupted = max(agent.stop, event.at), False
-    agent.failure = event.failure or agent.failure
+    agent.failure = agent.failure or event.failure
     watchdog.stopped(session, agent.id, event.at)
     if event.workflow:
         _bind_to_run(step, agent, event.workflow)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
 from hookspan.catalogue.clients import EVENTS
-from hookspan.catalogue.enums import EndReason
+from hookspan.catalogue.enums import EndReason, ErrorType
 from hookspan.wire import facts
 from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
@@ -333,6 +333,8 @@ def _interrupted(step: Step, fact: facts.Interruption) -> None:
 
 def _settled(step: Step, fact: facts.Settled) -> None:
     turn = step.session.turns.get(fact.prompt)
+    if turn and not fact.stop and not turn.stop:
+        turn.stop, turn.stop_reason, turn.error = max(fact.at, turn.last), EndReason.STOP_FAILURE, ErrorType.OTHER.value
     if turn and fact.stop in {turn.stop, 0} and turns.may_be_over(turn) and not turn.fixed:
         turns.fix(turn, fact.at, turn.stop_reason)
 

@@ -85,7 +85,7 @@ def ended(step: Step, event: Reduced) -> None:
     session = step.session
     call = session.calls.get(event.tool_use_id)
     if call is None:
-        if event.tool_use_id in session.closed:  # a new call of that id would have begun before
+        if _is_closed(step, event):
             return
         call = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
     if call.post:
@@ -130,8 +130,7 @@ def listed(step: Step, event: Reduced) -> None:
     for entry in event.calls:
         call = session.calls.get(entry.tool_use_id)
         if call is None:
-            closed = session.closed.get(entry.tool_use_id)
-            if not entry.verdict or (closed is not None and event.at <= closed + REORDER):
+            if not entry.verdict or entry.tool_use_id in session.closed:
                 continue
             call = session.calls[entry.tool_use_id] = _unheard(step, entry, event)
         if entry.verdict and not call.resolved:
@@ -177,6 +176,10 @@ def flush(step: Step, now: int, *, of: str | None = None) -> None:
     """Closes calls of which nothing is awaited any more at `now`, and all that are over of the prompt `of`."""
     session = step.session
     for call in list(session.calls.values()):
+        if call.post and not call.at and call.id in session.closed:  # a command of a turn that is over, or another's id
+            if now > call.post.at + REORDER:
+                del session.calls[call.id]
+            continue
         is_whole = call.post and call.at and not _is_awaited(session, call)
         if call.post and (is_whole or call.prompt == of or now > call.post.at + REORDER):
             finish(step, call)

@@ -42,12 +42,16 @@ class Door:
         self._bell, self._knocker = socket.socketpair()
         self._knocker.setblocking(False)
         self._server: Server | None = None
-        self._ended = False
+        self._ended = self._is_over = False
         self._thread = threading.Thread(target=self._wait, name="page", daemon=True)
 
     def start(self) -> None:
         """Begin. Whoever connects from now on is answered."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # no thread can be had
+            self._close()
+            raise
 
     def stop(self) -> None:
         """End all connections and give the port back."""
@@ -56,13 +60,12 @@ class Door:
         if (server := self._server) is not None:
             server.end()
         self._thread.join(STOP_TIMEOUT)
-        for one in (self._socket, self._bell, self._knocker):
-            one.close()
+        self._close()
 
     @property
     def alive(self) -> bool:
         """Whether it answers."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and not self._is_over
 
     @property
     def connections(self) -> int:
@@ -93,6 +96,10 @@ class Door:
         if (server := self._server) is not None:
             server.store_opened()
 
+    def _close(self) -> None:
+        for one in (self._socket, self._bell, self._knocker):
+            one.close()
+
     def _knock(self) -> None:
         with contextlib.suppress(OSError):  # it was heard before, or nobody is there any more
             self._knocker.send(b"!")
@@ -113,8 +120,11 @@ class Door:
                 server.run()
         except Exception:
             _logger.exception("the page's server ended")
-            self._socket.close()  # whoever comes is refused, and need not wait
-            self._tell_ended()
+        finally:
+            if not self._ended:
+                self._is_over = True
+                self._socket.close()  # whoever comes is refused, and need not wait
+                self._tell_ended()
 
 
 def come_forward() -> None:

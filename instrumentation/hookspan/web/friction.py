@@ -47,6 +47,8 @@ _RUNS_ANY: Final = frozenset(
     "bundle exec|conda run|dotnet tool|npm exec|npm x|pipenv run|pnpm dlx|pnpm exec|poetry run|tox exec|uv run|uv tool|"
     "uv x|yarn dlx|yarn exec".split("|")
 )
+# Subcommands that run what the project has under that name.
+_RUNS_SCRIPT: Final = frozenset("composer run|npm run|pnpm run|pre-commit run|yarn run".split("|"))
 # Subcommands that read, check, build or test, whatever follows. Of any other only the very command is known: it may be
 # a noun (`gh repo`, `git stash`), whose third word says what is done.
 _HARMLESS_SUBCOMMANDS: Final = {
@@ -62,8 +64,8 @@ _HARMLESS_SUBCOMMANDS: Final = {
         "gem": "info list search",
         "gh": "search status",
         "git": "add blame commit describe diff init log ls-files ls-tree merge-base rev-parse shortlog show status",
-        "go": "build doc fmt list test vet version",
-        "helm": "lint list status template",
+        "go": "doc version",
+        "helm": "lint list status",
         "npm": "ci list ls outdated test view",
         "pip": "check freeze list show",
         "pip3": "check freeze list show",
@@ -116,16 +118,16 @@ def _bash_rule(command: str) -> str:
         if words[0] in HARMLESS:
             return f"Bash({words[0]}:*)"
         return _of_the_very(command)
-    return _rule_of_subcommand(words)
+    return _rule_of_subcommand(command, words)
 
 
 def _of_the_very(command: str) -> str:
     return "" if "*" in command else f"Bash({command})"  # in a rule a `*` stands for anything
 
 
-def _rule_of_subcommand(words: list[str]) -> str:
+def _rule_of_subcommand(command: str, words: list[str]) -> str:
     does = " ".join(words[:2])
-    is_run = does in _RUNS_ANY or words[1:2] == ["run"]
+    is_run = does in _RUNS_ANY or does in _RUNS_SCRIPT
     count = 3 if is_run else 2  # `npm run`: only the third word says what
     if len(words) < count or not all(map(_WORD.match, words[:count])) or does in _NO_PREFIX:
         return ""
@@ -133,7 +135,7 @@ def _rule_of_subcommand(words: list[str]) -> str:
         return ""
     if is_run or words[1] in _HARMLESS_SUBCOMMANDS.get(words[0], ()):
         return f"Bash({' '.join(words[:count])}:*)"
-    return _of_the_very(" ".join(words))
+    return _of_the_very(command)
 
 
 # --- Dialogs

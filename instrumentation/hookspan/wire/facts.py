@@ -358,7 +358,7 @@ class TranscriptRead(Observed, tag="transcript_read"):
 class Settled(Observed, tag="settled"):
     """A turn had no event for some seconds after `stop`, the candidate for its end, so that end is final.
 
-    Without a `stop` a transcript says that the turn is over, whichever candidate it has by then.
+    Without a `stop` a transcript says that the turn has failed, if no hook has told of its end by then.
     Void if the turn has another candidate or another sign of life by the time it is folded; events of other turns and
     of background subagents don't matter, so it needs no `judged_at`.
     """

@@ -28,6 +28,8 @@ FILES: Final = (
     "dashboards/grafana/provisioning",
     "docs/runbooks",
 )
+OPERATORS: Final = frozenset({"secrets", ".env", "docker-compose.override.yml"})
+"""What the gateway's operator makes beside them in a clone, which is nobody else's."""
 COPIED: Final = ".hookspan.json"
 """In the folder: the digest of every file as it was copied."""
 DAEMON_HINT: Final = "is the daemon running, and may you use it? `docker info` says so"
@@ -76,8 +78,7 @@ def _sources(root: Path) -> list[Path]:
         if not source.exists():
             raise UserError(f"`{source}` is missing", hint="install hookspan again")
         files += [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    # In a clone there may be what the gateway's operator has made.
-    return [file for file in files if "secrets" not in file.relative_to(root).parts]
+    return [file for file in files if OPERATORS.isdisjoint(file.relative_to(root).parts)]
 
 
 def _digest(data: bytes) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.enums import ErrorType
 from hookspan.clients.line_parser import LineParser
 from hookspan.reading import RefusedError
 from hookspan.wire.facts import AgentMeta, ClientVersion, Fact, Interruption, Settled, ToolResult, TranscriptEvent
@@ -88,7 +89,7 @@ class RolloutParser(LineParser):
         if not self._agent_id:
             return Settled(at=0, key=f"failed:{turn}", prompt=turn)
         event = Reduced(at=line.at, agent=CODEX.name, event="SubagentStop", session=self._session)
-        event.agent_id = self._agent_id
+        event.agent_id, event.failure = self._agent_id, ErrorType.OTHER.value
         return TranscriptEvent(at=0, key=f"failed:{turn}", event=event)
 
     def _item(self, item: dict[str, Any]) -> Fact | None:
