@@ -253,3 +253,12 @@ def test_what_can_not_be_read_keeps_nothing_else_out(machine: Machine):
     done = machine.cli("import", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["sessions"] == 2
+
+
+def test_who_waits_for_a_subagent_is_running(machine: Machine):
+    projects = put(machine.home, "background_agent")
+    (subagent,) = projects.rglob("agent-*.jsonl")
+    os.utime(subagent)
+    assert machine.json("import")["skipped"] == {"running": 1}
+    os.utime(subagent, (time.time() - 3600,) * 2)
+    assert machine.json("import")["sessions"] == 1

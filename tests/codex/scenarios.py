@@ -489,8 +489,9 @@ SCENARIOS: dict[str, Scenario] = {
         agents=(STOPPED,),
     ),
     "subagent_fails": Scenario(
-        {"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, shell("sleep 1"), DONE], "sub": [SUB[0], {"error": 400}]},
+        {"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, shell("sleep 1; exit 3"), DONE], "sub": [SUB[0], {"error": 400}]},
         agents=(FAILED,),
+        failed=frozenset({"call_main020"}),
     ),
     "subagent_interrupted": Scenario(
         {"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, DONE], "sub": [shell(LONG, yield_time_ms=LONGEST), DONE]},

@@ -190,6 +190,9 @@ def test_what_the_endpoint_refuses_or_rejects_is_told_in_the_chain(span_export: 
     report = verified(partial[:at] + partial[at + 3 :])
     assert (report.faults, report.chains[0].gaps) == ([], {AuditGap.REFUSED: 3, AuditGap.REJECTED: 3})
     assert named(verified(partial[:at] + partial[at + 4 :]))[0] == "dropped", "one more than was told"
+    apart = [one for place, one in enumerate(partial) if place not in {at, at + 2, at + 4, at + 6}]
+    assert len(verified(apart).faults) == 1, "also one apart from the others"
+    assert named(verified(apart))[0] == "dropped"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["now", "by a former version"])

@@ -45,6 +45,8 @@ def test_two_backends_get_a_signal_and_a_key_each(span_export: SpanExport) -> No
         ({"endpoint": "http://h:1"}, "http://h:1/v1/metrics"),
         ({"endpoint": "http://h:1/otlp/"}, "http://h:1/otlp/v1/metrics"),
         ({"endpoint": "http://h:1/v1/traces"}, "http://h:1/v1/metrics"),
+        ({"endpoint": "http://h:1/otlp/?key=x"}, "http://h:1/otlp/v1/metrics?key=x"),
+        ({"metrics_endpoint": "http://p:2?key=x"}, "http://p:2/v1/metrics?key=x"),
         ({"metrics_endpoint": "http://p:2"}, "http://p:2/v1/metrics"),
         ({"metrics_endpoint": "http://p:2/api/v1/otlp/v1/metrics"}, "http://p:2/api/v1/otlp/v1/metrics"),
         ({"metrics_endpoint": "http://p:2/in?db=x"}, "http://p:2/in?db=x"),

@@ -121,6 +121,19 @@ def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(span_export: Span
     assert (refused[0].status, "span 137 is no good" in refused[0].reason) == (400, True)
 
 
+@pytest.mark.parametrize("bad", [slice(40), slice(100, 180), slice(300, 500)])
+def test_however_many_are_bad_in_a_row_the_rest_goes_on(span_export: SpanExport, sink: Sink, bad: slice) -> None:
+    span_export.commit(0)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(512)
+    refused = set(wanted[bad])
+    sink.fault(status=400, signal="traces", when=lambda got: bool(refused & set(got.span_ids)))
+    assert exporter.drain(PATIENCE)
+    assert set(sent(sink)) == set(wanted) - refused
+    stats = span_export.stats()
+    assert (stats["exported"], stats["refused"], stats["queue"]) == (512 - len(refused), len(refused), 0)
+
+
 def test_too_large_a_request_is_sent_in_parts(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(status=413, signal="traces", when=lambda got: len(got.span_ids) > 20)
     exporter = span_export.start(sink.url)

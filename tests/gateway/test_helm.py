@@ -159,3 +159,16 @@ def test_every_value_is_in_what_is_made(rendered: tuple[Rendered, Rendered]):
     assert "replicas" not in found["StatefulSet", "hookspan-ingester"]["spec"]
     for name in ("gateway", "ingester"):
         assert {"secretRef": {"name": "hookspan-kafka"}} in container(found, f"hookspan-{name}")[1]["envFrom"]
+
+
+def test_none_is_a_number_of_pods_and_a_variable_has_one_value():
+    values = "ingester.replicas=0,gateway.env.GOMEMLIMIT=1600MiB"
+    made = helm("template", "ours", CHART, "--kube-version", KUBERNETES[0], "--set", values)
+    pods = {
+        one["metadata"]["name"]: one["spec"]
+        for one in yaml.safe_load_all(made)
+        if one and "replicas" in one.get("spec", {})
+    }
+    assert pods["hookspan-ingester"]["replicas"] == 0
+    env = pods["hookspan-gateway"]["template"]["spec"]["containers"][0]["env"]
+    assert [one["value"] for one in env if one["name"] == "GOMEMLIMIT"] == ["1600MiB"]

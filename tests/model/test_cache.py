@@ -141,6 +141,13 @@ def test_without_a_miss_nothing_is_told(client, read):
     assert client.causes == []
 
 
+def test_who_goes_back_to_an_earlier_message_misses_nothing(client):
+    client.call(read=WHOLE // 2, written=500)
+    assert client.causes == []
+    client.call(read=0, written=WHOLE // 2)
+    assert client.causes == ["unknown"]
+
+
 def test_a_compaction_is_the_cause_only_for_the_next_call(client):
     client.line(type="system", subtype="compact_boundary", compactMetadata={"preTokens": WHOLE, "postTokens": 900})
     client.call(read=4_000, written=3_000)

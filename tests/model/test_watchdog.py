@@ -12,6 +12,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.config import Settings
 from hookspan.model.state import dump_session, load_session
 from hookspan.model.summary import session_row
+from hookspan.wire.facts import Settled, TranscriptRead
 
 from .replay import names, play
 from .watched import SECOND, START, Call, Watched, bash, edit, read
@@ -407,3 +408,31 @@ def test_what_is_remembered_of_a_session_is_bounded():
             sizes.append(len(msgspec.msgpack.encode(told.state.sessions["s"].watches)))
     assert max(sizes) < min(min(sizes) * 1.1, 8000)
     assert load_session(dump_session(told.state.sessions["s"])) == told.state.sessions["s"]
+
+
+def test_a_subagent_that_compacts_may_look_again():
+    told = Watched()
+    told.event("SubagentStart", "a1")
+    for _ in range(3):
+        told.each([read("/a.py")] * (LIMITS.calls - 1), agent="a1")
+        told.event("PreCompact", "a1", trigger="auto")
+        told.event("PostCompact", "a1", trigger="auto")
+    assert told.alarms == []
+
+
+def test_an_alarm_is_over_with_whom_it_is_about_though_no_hook_tells():
+    told = Watched()
+    told.each([bash("make", "nothing to be done")] * LIMITS.calls)
+    told.fold(Settled(at=told.now + SECOND, key="failed", session="s", prompt=f"p{told.prompts}"))
+    (alarm,) = told.state.sessions["s"].alarms
+    assert alarm.ended
+
+    told = Watched()
+    told.event("SubagentStart", "a1")
+    told.each([bash("make", "nothing to be done")] * LIMITS.calls, agent="a1")
+    session = told.state.sessions["s"]
+    (alarm,), agent = session.alarms, session.agents["a1"]
+    agent.stop, agent.interrupted = told.now, True  # as a turn's interruption leaves one
+    told.fold(TranscriptRead(at=told.now + SECOND, key="read", session="s"))
+    assert "a1" not in session.agents
+    assert alarm.ended

@@ -11,8 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hookspan.cli.verbs import forget
+from hookspan.model.fold import fold
+from hookspan.model.state import KEPT_TREES, State
 from hookspan.store import Receipts
-from hookspan.store.receipts import together
+from hookspan.store.commits import Move
+from hookspan.store.receipts import _in_order, together
+from hookspan.wire.facts import HeadMoved
 
 from .other_agents import Codex, Copilot
 from .worked import DAY, SECOND, Machine
@@ -392,3 +396,20 @@ def test_any_history_of_git_keeps_the_law_and_each_receipt(steps):
         receipts = machine.receipts()
         lawful(machine, receipts)
         assert by_commit(receipts) == {sha: nano for sha, nano in machine.expected.items() if nano}
+
+
+def test_of_many_work_trees_those_are_known_in_which_something_is_done():
+    state = State()
+    for number in range(3 * KEPT_TREES):
+        for tree in ("/main", f"/tree{number}"):
+            told = HeadMoved(at=number, key=f"{tree}:{number}", tree=tree)
+            assert len(fold(state, number, told).moves) == 1
+    assert state.world.trees["/main"].newest == f"/main:{number}"
+    assert len(state.world.trees) == KEPT_TREES
+
+
+def test_a_move_that_is_told_again_stays_where_it_was():
+    first = Move(1, 10, 1, "shop", "commit", "", "a", "main", "", "", "")
+    second = first._replace(record=2, at=20, old="a", new="b")
+    again = [first._replace(record=3), second._replace(record=4)]
+    assert _in_order([first, second, *again]) == [first, second]

@@ -70,7 +70,11 @@ def test_a_login_outlives_the_agent_and_ends_with_logout(site: Site) -> None:
     assert site.where == site.url  # the port is kept
     assert browser.get("/api/v1/summary").status_code == 200
     cookies = dict(browser.cookies)
-    assert browser.post("/api/v1/logout", headers={"origin": site.url}).status_code == 204
+    with browser.stream("GET", "/api/v1/stream") as live:
+        lines = live.iter_lines()
+        assert any(line == "event: hello" for line in lines)
+        assert browser.post("/api/v1/logout", headers={"origin": site.url}).status_code == 204
+        assert "event: bye" in lines, "what is live ends as well"
     assert (
         site.client(cookie="; ".join(f"{k}={v}" for k, v in cookies.items())).get("/api/v1/summary").status_code == 401
     )

@@ -1,6 +1,7 @@
 """What it cost, by what it was for, in a real browser: of a session, and of a period."""
 
 import json
+import re
 import time
 
 import pytest
@@ -70,6 +71,9 @@ def test_cost_by_what_it_was_for(site: Site, visitor: Visitor) -> None:
     expect(idle).to_contain_text("MCP server tiny")
     miss.get_by_text("Behind it").click()
     expect(miss.get_by_role("listitem")).to_contain_text("$0.100")
+    page.get_by_role("button", name="30 days").click()
+    expect(page).to_have_url(re.compile("days=30"))
+    expect(miss.get_by_role("listitem")).to_contain_text("$0.100")  # what is open stays so, and is asked for anew
     unavailable = page.get_by_role("region", name="MCP servers that were not available")
     expect(unavailable).to_contain_text("broken failed in 1 session; closed wanted a login in 1 session")
     deny = copied(idle.get_by_role("button", name="Copy"), "Copied")

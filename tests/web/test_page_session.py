@@ -353,3 +353,23 @@ def test_what_is_told_before_the_page_listens_is_on_it(make_site: Callable[..., 
     visitor.loaded(page)
     expect(page.get_by_role("treeitem", name="make before")).to_be_visible()
     expect(page.get_by_role("treeitem", name="make meanwhile")).to_be_visible()
+
+
+def test_a_page_that_was_left_asks_nothing_more(site: Site, visitor: Visitor) -> None:
+    play, other = Play(), Play()
+    site.append(play.start(), play.submit("count the lines"), other.start(), other.submit("another"))
+    page = visitor.visit(site)
+    own = f"/sessions/{play.session}"
+    for view in ("", "?view=conversation"):
+        page.locator(f'a[href*="{own}"]').first.wait_for()
+        visitor.go(page, f"{site.url}{own}{view}")
+        expect(page.locator("session-view")).to_contain_text("count the lines")
+        page.get_by_role("link", name="Now", exact=True).first.click()
+    page.locator(f'a[href*="{own}"]').first.wait_for()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if own in request.url else None)
+    with page.expect_response(lambda response: other.session in response.url):
+        site.append(*play.tool("wc -l *.py"), play.stop())
+        page.locator(f'a[href*="/sessions/{other.session}"]').first.click()
+    page.wait_for_timeout(1500)  # a feed asks a second later
+    assert asked == []

@@ -130,6 +130,7 @@ export class SessionConversation extends BaseComponent {
 			this.shown = "";
 			this.observer?.disconnect();
 			this.observer = null;
+			clearTimeout(this.typing);
 		});
 	}
 
@@ -139,7 +140,7 @@ export class SessionConversation extends BaseComponent {
 
 	willUpdate() {
 		const { subagent = "", only = "all", q = "", message = "" } = this.#query;
-		if (!store.summary?.content) return;
+		if (!store.summary?.content || !this.isConnected) return; // it may have left since it was told to
 		const wanted = JSON.stringify([this.session, subagent, only]);
 		if (wanted !== this.shown) {
 			this.feed?.end();

@@ -216,6 +216,7 @@ export class SessionView extends BaseComponent {
 	}
 
 	willUpdate() {
+		if (!this.isConnected) return; // it has left since it was told to
 		if (this.feed?.id !== this.session) {
 			this.feed?.end();
 			this.feed = feedOf(this.session);

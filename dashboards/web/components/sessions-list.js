@@ -187,7 +187,7 @@ export class SessionsList extends BaseComponent {
 				<label class="push"
 					><span class="hide">Order of ended sessions</span>
 					<select @change=${(/** @type {any} */ event) => router.set({ sort: event.target.value }, { push: true })}>
-						${SORTS.map(([value, label]) => html`<option value=${value} ?selected=${value === sort}>${label}</option>`)}
+						${SORTS.map(([value, label]) => html`<option value=${value} .selected=${value === sort}>${label}</option>`)}
 					</select></label
 				>
 			</div>

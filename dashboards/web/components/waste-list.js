@@ -147,7 +147,10 @@ export class WasteList extends BaseComponent {
 		const asked = () => JSON.stringify(this.query);
 		let before = asked();
 		this.listen(router, "route", () => {
-			if (asked() !== before) this.behind = new Map();
+			if (asked() !== before) {
+				this.behind = new Map();
+				for (const one of this.renderRoot.querySelectorAll("details[open]")) one.dispatchEvent(new Event("toggle"));
+			}
 			before = asked();
 		});
 	}
@@ -226,10 +229,11 @@ export class WasteList extends BaseComponent {
 
 	/** @param {Waste} row */
 	async #look(row) {
-		const { behind } = this;
+		const { query } = this;
 		try {
-			const { items } = await ask("/friction/sessions", { ...this.query, kind: row.kind, what: row.what });
-			if (this.behind === behind) this.behind = new Map([...behind, [key(row), items]]);
+			const { items } = await ask("/friction/sessions", { ...query, kind: row.kind, what: row.what });
+			const isMeant = JSON.stringify(query) === JSON.stringify(this.query);
+			if (isMeant) this.behind = new Map([...this.behind, [key(row), items]]);
 		} catch {
 			// The page says elsewhere that the agent does not answer; opening it again asks again.
 		}

@@ -142,7 +142,7 @@ class Router extends EventTarget {
 		history.scrollRestoration = "manual"; // the browser scrolls before the page is there
 		this.place = history.state?.place ?? null; // it was reloaded, or somebody came back from elsewhere
 		addEventListener("popstate", (event) => {
-			clearTimeout(this.#keeping);
+			this.#keeping = void clearTimeout(this.#keeping);
 			this.#changed(event.state?.place ?? null);
 		});
 		addEventListener("click", (event) => this.#click(event));

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import logs
-from hookspan.catalogue.enums import AuditStart
+from hookspan.catalogue.enums import AuditGap, AuditStart
 
 from .files import Found
 from .form import Seal, canonical, digest, values
@@ -137,6 +137,7 @@ class _Verification:
         self._good: dict[str, dict[int, _Record]] = {}
         self._claimed: dict[str, set[int]] = defaultdict(set)  # places that a changed record says it has
         self._told: dict[str, list[_Told]] = defaultdict(list)
+        self._excused: Counter[_Told] = Counter()  # how many missing records each gap accounts for by now
 
     def run(self, found: Iterable[Found], against: Ask | None) -> Report:
         for one in found:
@@ -272,8 +273,10 @@ class _Verification:
         missing = set(range(first, last + 1)) - self._claimed[chain.id]
         told = (gap for gap in self._told[chain.id] if gap.key == chain.key)  # nobody tells of another's
         for gap in sorted(told, key=lambda gap: gap.last - gap.first):
-            inside = sorted(number for number in missing if gap.first <= number <= gap.last)[: gap.missing]
+            inside = sorted(number for number in missing if gap.first <= number <= gap.last)
+            inside = inside[: gap.missing - self._excused[gap]]
             missing -= set(inside)
+            self._excused[gap] += len(inside)
             chain.gaps[gap.reason] += len(inside)
         for begin, end in _runs(sorted(missing)):
             whole = f"{begin}..{end}" if end > begin else f"{begin}"
@@ -303,7 +306,7 @@ class _Verification:
             elif record is not None and record.seal.signature not in signatures:
                 what = "the store was sent another one"
                 self._faults.append(Fault(chain.id, place, REWRITTEN, what, record.where))
-        told = self._told[chain.id]
+        told = [gap for gap in self._told[chain.id] if gap.key == chain.key and gap.reason != AuditGap.REJECTED]
         lacking = there.keys() - self._good[chain.id].keys() - self._claimed[chain.id]
         lacking = {place for place in lacking if not any(gap.first <= place <= gap.last for gap in told)}
         for begin, end in _runs(sorted(lacking)):

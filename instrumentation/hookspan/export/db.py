@@ -277,11 +277,21 @@ class ExportDb:
             with self._transaction():
                 self._drop_traces(ids)
 
-    def forget(self, keys: Iterable[SpanKey], projects: Sequence[str] = (), traces: Iterable[str] = ()) -> None:
-        """Let go of what was said of these spans and traces, and of the series of these projects, to the last byte."""
+    def forget(
+        self,
+        keys: Iterable[SpanKey],
+        projects: Sequence[str] = (),
+        traces: Iterable[str] = (),
+        logs: Iterable[SpanKey] = (),
+    ) -> None:
+        """Let go of what was said of these spans (`keys`), traces and log records, and of these projects' series.
+
+        To the last byte.
+        """
         with self._transaction():
             self._drop_traces(traces)
-            self._db.executemany("DELETE FROM refused WHERE key = ?", [(key.pack(),) for key in keys])
+            for table, said in (("refused", keys), ("refused_log", logs)):
+                self._db.executemany(f"DELETE FROM {table} WHERE key = ?", [(key.pack(),) for key in said])
             for name in [name for name in self._announced if dict(name[1]).get(sc.PROJECT) in projects]:
                 text = msgspec.json.encode(dict(name[1])).decode()
                 self._db.execute("DELETE FROM announced WHERE instrument = ? AND attributes = ?", (name[0], text))

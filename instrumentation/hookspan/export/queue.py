@@ -26,7 +26,8 @@ LINGER: Final = 1.0  # seconds that a batch may take to fill
 DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
 PERMIT_PAUSE: Final = 0.1  # seconds until it is asked again whether anything may go; other settings end it
 SUSPECTS_MAX: Final = 32
-"""Rows refused without any being accepted, after which the endpoint itself is held to be at fault."""
+"""Rows refused without any being accepted, after which the endpoint itself is held to be at fault, unless it takes some
+of those behind."""
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
 DAY: Final = 86_400_000_000_000
 
@@ -285,6 +286,7 @@ class QueueExport(ABC, Generic[Row]):
                 parts += [part[middle:], part[:middle]]
             else:
                 suspects.append(Refusal(_key(part[0].row), self._clock(), reply.status, reply.error))
+                proven = proven or (len(suspects) == SUSPECTS_MAX and self._takes_some(parts))
                 if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
                     self._settle(plan, suspects)
         if suspects and not (self._proven and len(plan.sends) == 1):
@@ -293,6 +295,16 @@ class QueueExport(ABC, Generic[Row]):
         if suspects:
             self._settle(plan, suspects)
         return True
+
+    def _takes_some(self, parts: list[list[Sent[Row]]]) -> bool:
+        """Whether any of what lies behind is accepted; in its turn it is sent once more."""
+        part = parts[0] if parts else []
+        while part and not self._stopping and self._permit(self._settings):
+            reply = self._send(part)
+            if self._abandoned or not reply.refused:
+                return reply.accepted and not self._abandoned
+            part = part[(len(part) + 1) // 2 :]
+        return False
 
     def _send(self, part: list[Sent[Row]]) -> Answer:
         assert self._sender is not None  # noqa: S101 - _adopt made it

@@ -92,7 +92,8 @@ class ExportSettings(Export):
         own: str | None = getattr(self, f"{signal}_endpoint")
         if own and urlsplit(own).path.strip("/"):
             return own
-        base = (self.endpoint_of(signal) or "").rstrip("/")
+        parts = urlsplit(self.endpoint_of(signal) or "")
+        base = parts.path.rstrip("/")
         for path in (f"/v1/{name}" for name in SIGNALS):
             base = base.removesuffix(path)
-        return f"{base}/v1/{signal}"
+        return parts._replace(path=f"{base}/v1/{signal}").geturl()

@@ -183,7 +183,15 @@ def _look(path: str) -> Transcript:
         return Transcript(session, path, began, ended, status.st_mtime_ns, status.st_size, agent=COPILOT.name)
     folders = agents_folders(path)
     agents = tuple(f"{folder}/{name}" for folder in folders for name in _names(folder) if _STRAY_AGENT.match(name))
-    return Transcript(Path(path).stem, path, began, ended, status.st_mtime_ns, status.st_size, agents)
+    changed = max((status.st_mtime_ns, *map(_changed, agents)))  # the main agent may wait for them
+    return Transcript(Path(path).stem, path, began, ended, changed, status.st_size, agents)
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _times(part: bytes) -> Iterator[int]:

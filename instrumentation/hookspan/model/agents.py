@@ -289,6 +289,7 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     """Writes one subagent's span and forgets it but for its place."""
     session = step.session
     session.agents.pop(agent.id, None)
+    watchdog.stopped(session, agent.id, end)
     own = places.of_subagent(agent)
     session.agents_done[agent.id] = own
     bound(session.agents_done, KEPT_PLACES)

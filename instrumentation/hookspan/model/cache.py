@@ -84,7 +84,8 @@ def compare(session: SessionState, fact: ModelCall) -> Missed | None:
         session.shapes[fact.shape] = session.shapes.pop(fact.shape)  # the last that goes
     if before is None or fact.end < before.end:
         return None
-    lost = before.kept - fact.cache_read_tokens
+    whole = kept + fact.input_tokens  # less than was kept, where its user went back to an earlier message
+    lost = min(before.kept, whole) - fact.cache_read_tokens
     if lost < max(LEAST_TOKENS, LEAST_SHARE * before.kept):
         return None
     tokens = min(lost, fact.cache_write_tokens)

@@ -18,8 +18,11 @@ from .step import Step, branch_at
 def work_in(step: Step, tree: str) -> None:
     """A model call worked in a work tree: from now on its commits are looked for."""
     trees = step.state.world.trees
-    if tree and tree not in trees and not step.session.local:
-        trees[tree] = WorkTree(since=step.now)
+    if not tree or step.session.local:
+        return
+    known = trees.pop(tree, None)
+    trees[tree] = known or WorkTree(since=step.now)  # the last that is let go
+    if known is None:
         bound(trees, KEPT_TREES)
         step.rows.world = True
 
@@ -30,6 +33,7 @@ def moved(state: State, number: int, fact: HeadMoved) -> Rows:
     known = world.trees.get(fact.tree)
     if (known and known.newest == fact.key) or (world.policy and fact.project in world.policy.opted_out):
         return Rows()
+    world.trees.pop(fact.tree, None)
     world.trees[fact.tree] = WorkTree(since=known.since if known else fact.at, newest=fact.key)
     bound(world.trees, KEPT_TREES)
     return Rows(moves=[MoveRow(number, fact)], world=True)

@@ -39,6 +39,7 @@ from . import (
     told,
     tools,
     turns,
+    watchdog,
 )
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
@@ -335,6 +336,7 @@ def _settled(step: Step, fact: facts.Settled) -> None:
     turn = step.session.turns.get(fact.prompt)
     if turn and not fact.stop and not turn.stop:
         turn.stop, turn.stop_reason, turn.error = max(fact.at, turn.last), EndReason.STOP_FAILURE, ErrorType.OTHER.value
+        watchdog.stopped(step.session, "", turn.stop)
     if turn and fact.stop in {turn.stop, 0} and turns.may_be_over(turn) and not turn.fixed:
         turns.fix(turn, fact.at, turn.stop_reason)
 

@@ -322,9 +322,13 @@ def spent(step: Step, fact: ModelCall, turn: Turn | None) -> None:
 
 def compacted(step: Step, event: Reduced) -> None:
     """PreCompact: what was seen is gone from the context, so that looking again is no repetition."""
-    if event.agent_id or not _is_watched(step):
+    if not _is_watched(step):
         return
     session = step.session
+    if event.agent_id:
+        if of_agent := session.watches.get(event.agent_id):
+            of_agent.forget()
+        return
     watch = _watch(session, "")
     watch.forget()
     if event.trigger != "auto":

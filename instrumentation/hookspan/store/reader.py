@@ -130,6 +130,11 @@ class Reader(Questions):
         sql = f"SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND {schema.IS_TURN} LIMIT 1"
         return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack()))
 
+    def log_keys(self, session: str) -> list[SpanKey]:
+        """Where a session's log records are."""
+        sql = "SELECT key FROM log JOIN state USING (session) WHERE state.id = ?"
+        return [SpanKey.unpack(key) for (key,) in self._rows(sql, session)]
+
     def place_before(self, at: int) -> SpanKey:
         """The last place of spans and log records that is before all from that time (Unix nanoseconds) on.
 

@@ -182,7 +182,12 @@ def _in_order(moves: Iterable[Move]) -> list[Move]:
     """Moves by time; those of one work tree as they came, also if only of the first the part of the second is known."""
     latest: dict[int, int] = {}
     found = []
+    told: set[Move] = set()
     for move in moves:
+        known = move._replace(record=0)
+        if known in told:
+            continue  # its work tree was forgotten, and found again
+        told.add(known)
         latest[move.tree] = max(move.at, latest.get(move.tree, 0))
         found.append(move._replace(at=latest[move.tree]))
     return sorted(found, key=attrgetter("at", "record"))

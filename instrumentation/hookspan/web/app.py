@@ -91,7 +91,7 @@ def _routes(context: Context, hub: Hub, auth: Auth, files: Files) -> list[Route]
         *_endpoints(context),
         Route(f"{api.PREFIX}/openapi.json", _fixed(openapi.document(cookie=auth.cookie))),
         Route(f"{api.PREFIX}/stream", StreamEndpoint(context, hub), methods=["GET"]),
-        Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
+        Route(f"{api.PREFIX}/logout", _log_out(auth, hub), methods=["POST"]),
         Route("/healthz", _fixed(schemas.Standing(status="ok"))),
         Route("/readyz", _ready(context)),
         Route("/login", _log_in(auth), methods=["GET"]),
@@ -177,7 +177,8 @@ async def _damaged(_request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreDamaged)  # noqa: S101 - it is registered for nothing else
     _logger.warning("a database is damaged", exc_info=error)
     hint = "the agent sets it aside and makes a new one of what is there: try again in a moment"
-    return ProblemError(503, "damaged", f"`{error.path.name}` is damaged", hint).response()
+    headers = {"retry-after": str(AGAIN)}
+    return ProblemError(503, "damaged", f"`{error.path.name}` is damaged", hint, headers=headers).response()
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -213,11 +214,14 @@ def _log_in(auth: Auth) -> Handler:
     return handler
 
 
-def _log_out(auth: Auth) -> Handler:
+def _log_out(auth: Auth, hub: Hub) -> Handler:
+    """Live connections end, too: who is still signed in comes back."""
+
     async def handler(request: Request) -> Response:
         value = request.scope.get("state", {}).get("login", "")
         if value:
             await asyncio.to_thread(auth.log_out, value)
+            hub.say_goodbye("a browser was signed out; who is still signed in comes back")
         response = Response(status_code=204)
         response.delete_cookie(auth.cookie, path="/", httponly=True, samesite="strict")
         return response

@@ -20,7 +20,7 @@ _REFUSALS: Final = {
     403: "Not allowed: another site's page, another user, or content that is switched off.",
     404: "Not found.",
     421: "A host name that is not served here.",
-    503: "Too many live connections; `Retry-After` says when to come again.",
+    503: "Too many live connections, or a database is held or damaged; `Retry-After` says when to come again.",
 }
 _STREAM: Final = (
     "Server-sent events. First `hello`, then `update` for everything that happens (id: the store's position after it), "
@@ -113,7 +113,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                     "application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.schema.__name__}"}}
                 },
             },
-            **_refusals(*sorted({400, 401, 403, 421, *endpoint.refusals})),
+            **_refusals(*sorted({400, 401, 403, 421, 503, *endpoint.refusals})),
         },
     }
 

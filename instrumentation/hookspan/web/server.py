@@ -45,7 +45,7 @@ class _Uvicorn(QuietServer):
 
     async def goodbye(self) -> None:
         """The last messages get out."""
-        self._hub.say_goodbye()
+        self._hub.say_goodbye("the agent is stopping; this page continues when it is back")
         await asyncio.sleep(0.05)
 
 

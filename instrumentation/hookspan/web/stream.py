@@ -146,10 +146,10 @@ class Hub:
             for task in tasks:
                 task.cancel()
 
-    def say_goodbye(self) -> None:
-        """The server ends: close every connection."""
-        for client in self._clients:
-            client.close(message("bye", {"detail": "the agent is stopping; this page continues when it is back"}))
+    def say_goodbye(self, why: str) -> None:
+        """Close every connection."""
+        for client in list(self._clients):
+            client.close(message("bye", {"detail": why}))
 
     def _broadcast(self, data: bytes) -> None:
         for client in self._clients:

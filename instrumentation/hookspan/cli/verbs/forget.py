@@ -326,16 +326,19 @@ def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> tuple[s
     reader = Reader(paths)
     spans = [span for session in sessions for span in reader.spans_of_session(session)]
     events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
+    logs = [key for session in sessions for key in reader.log_keys(session)]
     reader.close()
     own = [SpanKey(span.record, span.ordinal) for span in spans if not span.local]
     traces = {span.trace_id for span in spans}
-    cursor, behind = _let_go(paths, own, projects, traces)
+    cursor, behind = _let_go(paths, own, projects, traces, logs)
     exported = sum(key <= cursor for key in own) - behind if cursor else 0
     unexported = len(own) - exported if cursor else 0
     return traces, {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
 
 
-def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[str]) -> tuple[SpanKey | None, int]:
+def _let_go(
+    paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[str], logs: list[SpanKey]
+) -> tuple[SpanKey | None, int]:
     """Key of the last span that was settled, None where none ever was, and how many before it were not sent (sampling).
 
     What was said of them is deleted.
@@ -347,7 +350,7 @@ def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[
     db = ExportDb.open(paths)
     try:
         behind = sum(trace.back for name in traces if (trace := db.trace(name)))
-        db.forget(keys, projects, traces)
+        db.forget(keys, projects, traces, logs)
         return (db.cursor, behind) if db.enabled else (None, 0)
     finally:
         db.close()
