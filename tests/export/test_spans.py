@@ -121,12 +121,12 @@ def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(span_export: Span
     assert (refused[0].status, "span 137 is no good" in refused[0].reason) == (400, True)
 
 
-@pytest.mark.parametrize("bad", [slice(40), slice(100, 180), slice(300, 500)])
-def test_however_many_are_bad_in_a_row_the_rest_goes_on(span_export: SpanExport, sink: Sink, bad: slice) -> None:
+@pytest.mark.parametrize("bad", [[*range(40)], [*range(60), 511]], ids=["first", "first and last"])
+def test_however_many_are_bad_in_a_row_the_rest_goes_on(span_export: SpanExport, sink: Sink, bad: list[int]) -> None:
     span_export.commit(0)
     exporter = span_export.start(sink.url)
     wanted = span_export.commit(512)
-    refused = set(wanted[bad])
+    refused = {wanted[place] for place in bad}
     sink.fault(status=400, signal="traces", when=lambda got: bool(refused & set(got.span_ids)))
     assert exporter.drain(PATIENCE)
     assert set(sent(sink)) == set(wanted) - refused

@@ -142,10 +142,17 @@ def test_without_a_miss_nothing_is_told(client, read):
 
 
 def test_who_goes_back_to_an_earlier_message_misses_nothing(client):
-    client.call(read=WHOLE // 2, written=500)
+    client.call(read=WHOLE // 2, written=5_000)
     assert client.causes == []
-    client.call(read=0, written=WHOLE // 2)
+    client.call(read=0, written=WHOLE)
     assert client.causes == ["unknown"]
+
+
+def test_a_compaction_of_much_is_a_miss_of_what_is_left(client):
+    client.call(read=WHOLE, written=140_000)
+    client.line(type="system", subtype="compact_boundary", compactMetadata={"preTokens": 160_000, "postTokens": 7_000})
+    client.call(read=17_000, written=7_000)
+    assert client.causes == ["compaction"]
 
 
 def test_a_compaction_is_the_cause_only_for_the_next_call(client):

@@ -409,7 +409,15 @@ def test_of_many_work_trees_those_are_known_in_which_something_is_done():
 
 
 def test_a_move_that_is_told_again_stays_where_it_was():
-    first = Move(1, 10, 1, "shop", "commit", "", "a", "main", "", "", "")
-    second = first._replace(record=2, at=20, old="a", new="b")
-    again = [first._replace(record=3), second._replace(record=4)]
-    assert _in_order([first, second, *again]) == [first, second]
+    first = Move(1, 10 * SECOND + 5, 1, "shop", "commit", "", "a", "main", "x", "", "")
+    second = first._replace(record=2, at=20 * SECOND, old="a", new="b")
+    again = first._replace(record=3, at=10 * SECOND, likeness="")  # git has packed the commit, and has whole seconds
+    assert _in_order([first, second, again, second._replace(record=4)])[:2] == [first, second]
+    assert again.record not in {move.record for move in _in_order([first, second, again])}
+
+
+def test_of_moves_in_one_second_each_counts():
+    start = Move(1, 10 * SECOND, 1, "shop", "rebase_start", "t", "o", "", "", "", "")
+    abort = start._replace(record=2, moved="rebase_abort", old="o", new="t")
+    moves = [start, abort, start._replace(record=3)]
+    assert _in_order(moves) == moves

@@ -146,8 +146,8 @@ export class WasteList extends BaseComponent {
 	connected() {
 		const asked = () => JSON.stringify(this.query);
 		let before = asked();
-		this.listen(router, "route", () => {
-			if (asked() !== before) {
+		this.listen(router, "route", (event) => {
+			if (event.detail.samePage && asked() !== before) {
 				this.behind = new Map();
 				for (const one of this.renderRoot.querySelectorAll("details[open]")) one.dispatchEvent(new Event("toggle"));
 			}

@@ -137,7 +137,7 @@ class _Verification:
         self._good: dict[str, dict[int, _Record]] = {}
         self._claimed: dict[str, set[int]] = defaultdict(set)  # places that a changed record says it has
         self._told: dict[str, list[_Told]] = defaultdict(list)
-        self._excused: Counter[_Told] = Counter()  # how many missing records each gap accounts for by now
+        self._excused: Counter[tuple[str, _Told]] = Counter()  # how many missing records each gap accounts for by now
 
     def run(self, found: Iterable[Found], against: Ask | None) -> Report:
         for one in found:
@@ -274,9 +274,9 @@ class _Verification:
         told = (gap for gap in self._told[chain.id] if gap.key == chain.key)  # nobody tells of another's
         for gap in sorted(told, key=lambda gap: gap.last - gap.first):
             inside = sorted(number for number in missing if gap.first <= number <= gap.last)
-            inside = inside[: gap.missing - self._excused[gap]]
+            inside = inside[: gap.missing - self._excused[chain.id, gap]]
             missing -= set(inside)
-            self._excused[gap] += len(inside)
+            self._excused[chain.id, gap] += len(inside)
             chain.gaps[gap.reason] += len(inside)
         for begin, end in _runs(sorted(missing)):
             whole = f"{begin}..{end}" if end > begin else f"{begin}"

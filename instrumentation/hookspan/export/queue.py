@@ -28,6 +28,8 @@ PERMIT_PAUSE: Final = 0.1  # seconds until it is asked again whether anything ma
 SUSPECTS_MAX: Final = 32
 """Rows refused without any being accepted, after which the endpoint itself is held to be at fault, unless it takes some
 of those behind."""
+PROBES: Final = 16
+"""Rows behind those that are asked for then, spread over a batch."""
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
 DAY: Final = 86_400_000_000_000
 
@@ -290,20 +292,29 @@ class QueueExport(ABC, Generic[Row]):
                 if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
                     self._settle(plan, suspects)
         if suspects and not (self._proven and len(plan.sends) == 1):
-            self._hold(Answer(suspects[-1].status, f"it refuses every {self.noun}: {suspects[-1].reason}"))
+            self._hold_refused(suspects[-1])
             return False
         if suspects:
             self._settle(plan, suspects)
         return True
 
+    def _hold_refused(self, last: Refusal) -> None:
+        """None of some rows was taken, the last of which is this; nothing is new where that holds already."""
+        if self._state != "holding" and not (self._stopping or self._abandoned):
+            self._hold(Answer(last.status, f"it refuses every {self.noun}: {last.reason}"))
+
     def _takes_some(self, parts: list[list[Sent[Row]]]) -> bool:
-        """Whether any of what lies behind is accepted; in its turn it is sent once more."""
-        part = parts[0] if parts else []
-        while part and not self._stopping and self._permit(self._settings):
-            reply = self._send(part)
-            if self._abandoned or not reply.refused:
-                return reply.accepted and not self._abandoned
-            part = part[(len(part) + 1) // 2 :]
+        """Whether one of some rows behind is accepted; in its turn it is sent once more. Any other answer holds."""
+        rows = [sent for part in reversed(parts) for sent in part]
+        for sent in rows[:: max(1, len(rows) // PROBES)]:
+            if self._stopping or not self._permit(self._settings):
+                break
+            reply = self._send([sent])
+            if self._abandoned or reply.accepted:
+                return not self._abandoned
+            if not reply.refused:
+                self._hold(reply)
+                break
         return False
 
     def _send(self, part: list[Sent[Row]]) -> Answer:

@@ -84,14 +84,17 @@ def compare(session: SessionState, fact: ModelCall) -> Missed | None:
         session.shapes[fact.shape] = session.shapes.pop(fact.shape)  # the last that goes
     if before is None or fact.end < before.end:
         return None
-    whole = kept + fact.input_tokens  # less than was kept, where its user went back to an earlier message
-    lost = min(before.kept, whole) - fact.cache_read_tokens
-    if lost < max(LEAST_TOKENS, LEAST_SHARE * before.kept):
+    whole = kept + fact.input_tokens
+    left = min(before.kept, whole)
+    lost = left - fact.cache_read_tokens
+    if lost < max(LEAST_TOKENS, LEAST_SHARE * left):
         return None
+    cause, tools = _cause(session, before, fact)
+    if whole < before.kept and cause is CacheCause.UNKNOWN:
+        return None  # its user went back to an earlier message: what was not read is new
     tokens = min(lost, fact.cache_write_tokens)
     priced = min(fact.cache_write_price, fact.cache_read_price) >= 0
     cost = tokens * (fact.cache_write_price - fact.cache_read_price) if priced else -1
-    cause, tools = _cause(session, before, fact)
     return Missed(cause, tokens, cost, tools)
 
 

@@ -53,7 +53,7 @@ KEPT_STOPS: Final = 8
 KEPT_ATTEMPTS: Final = 32
 """Failed attempts of one call; the client makes 11 at most, unless it is told to make more."""
 KEPT_TREES: Final = 64
-"""Work trees whose commits are looked for: those that sessions have last begun to work in."""
+"""Work trees whose commits are looked for: those in which something was done last."""
 KEPT_PULLS: Final = 64
 """Pull requests of a session, each once for each of its branches."""
 KEPT_WRITES: Final = 64

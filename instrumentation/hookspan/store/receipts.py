@@ -19,6 +19,7 @@ from .booking import book
 from .commits import MOVE_COLUMNS, Commits, Made, Move
 from .work import Work
 
+SECOND: Final = 1_000_000_000  # nanoseconds
 _MOVES: Final = f"SELECT repository, {MOVE_COLUMNS} FROM move ORDER BY repository, record"  # noqa: S608 - own names
 _STAYED: Final = "SELECT repository, sha, days, at, branch, written, stayed FROM stayed ORDER BY record DESC"
 _PULLS: Final = "SELECT state.id, number, branch, place FROM pull JOIN state USING (session) ORDER BY at"
@@ -179,14 +180,19 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
 
 
 def _in_order(moves: Iterable[Move]) -> list[Move]:
-    """Moves by time; those of one work tree as they came, also if only of the first the part of the second is known."""
+    """Moves by time; those of one work tree as they came, also if only of the first the part of the second is known.
+
+    A work tree that was forgotten and found again tells all of its log once more: what is known, and of an older second
+    than its newest, is left out.
+    """
     latest: dict[int, int] = {}
+    told: set[tuple[object, ...]] = set()
     found = []
-    told: set[Move] = set()
     for move in moves:
-        known = move._replace(record=0)
-        if known in told:
-            continue  # its work tree was forgotten, and found again
+        second = move.at // SECOND
+        known = (move.tree, second, move.moved, move.old, move.new)
+        if known in told and second < latest[move.tree] // SECOND:
+            continue
         told.add(known)
         latest[move.tree] = max(move.at, latest.get(move.tree, 0))
         found.append(move._replace(at=latest[move.tree]))

@@ -94,6 +94,7 @@ class Hub:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reader = context.reader
+        self._goodbyes = 0
         self._clients: set[Client] = set()
         self._admitted = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -147,7 +148,8 @@ class Hub:
                 task.cancel()
 
     def say_goodbye(self, why: str) -> None:
-        """Close every connection."""
+        """Close every connection, those too that are being made."""
+        self._goodbyes += 1
         for client in list(self._clients):
             client.close(message("bye", {"detail": why}))
 
@@ -250,7 +252,7 @@ class Hub:
     @contextlib.asynccontextmanager
     async def connection(self, after: int | None) -> AsyncIterator[AsyncIterator[bytes]]:
         """What to send to a page that knows everything before `after`; None: from now on."""
-        client = Client()
+        client, goodbyes = Client(), self._goodbyes
         self._admitted += 1
         try:
             position, generation = await asyncio.to_thread(self._where)
@@ -259,6 +261,8 @@ class Hub:
                 self._position = max(self._position, position)
             await self._flush()
             self._clients.add(client)  # nothing is awaited between the flush and this
+            if goodbyes != self._goodbyes:
+                client.close(message("bye", {"detail": "it was said while you came"}))
             yield self._messages(client, after, self._sent, generation)
         finally:
             self._clients.discard(client)
