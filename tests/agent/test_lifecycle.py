@@ -638,6 +638,8 @@ def test_a_door_that_can_not_stay_open_leaves_nothing_and_says_so(
             door.start()
             door.one_time_url()
             assert told.wait(PATIENCE)
+            assert not door.alive
+            door.stop()
     assert not door.alive
     with socket.socket() as asking:
         assert asking.connect_ex(("127.0.0.1", port)) != 0

@@ -248,11 +248,17 @@ def test_what_can_not_be_read_keeps_nothing_else_out(machine: Machine):
     for path in sorted(projects.rglob("*.jsonl"))[::2]:
         said = re.sub(rb'"(?:content|stdout|text)":"', lambda found: found[0] + b"\xff", path.read_bytes())
         path.write_bytes(said)
-    folder = next(projects.iterdir())
-    shutil.copytree(os.fsencode(folder), os.fsencode(projects) + b"/caf\xe9")
+        os.utime(path, (time.time() - 3600,) * 2)
+    others = {path.stem for path in projects.glob("*/*.jsonl")}
+    (folder,) = (SESSIONS / "print_mcp" / "projects").iterdir()
+    odd = os.fsencode(projects) + b"/caf\xe9"
+    shutil.copytree(os.fsencode(folder), odd)
+    for name in os.listdir(odd):
+        os.utime(os.path.join(odd, name), (time.time() - 3600,) * 2)
     done = machine.cli("import", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["sessions"] == 2
+    told = json.loads(done.stdout)
+    assert (told["sessions"], told["skipped"]) == (len(others), {"unreadable": 1})
 
 
 def test_who_waits_for_a_subagent_is_running(machine: Machine):
