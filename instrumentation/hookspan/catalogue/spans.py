@@ -256,7 +256,7 @@ SUBAGENT: Final = SpanKind(
     brief="The work of a subagent.",
     parent="the call that started it, or had it go on",
     begins="SubagentStart",
-    ends="SubagentStop, or the interruption",
+    ends="SubagentStop, the interruption, or what its transcript says of its failure",
     emitted="once its transcript has been read past its end",
     attributes=(
         sc.GEN_AI_OPERATION_NAME,
@@ -265,6 +265,7 @@ SUBAGENT: Final = SpanKind(
         sc.TEAM,
         sc.OUTCOME,
         sc.END_REASON,
+        sc.ERROR_TYPE,
         *_COUNTS,
         *_TOTALS,
         *_SAID,
