@@ -170,14 +170,16 @@ def test_a_last_hook_that_its_client_did_not_wait_for_ends_the_session(heard: He
     assert heard.clients() == (True, FIRST, set())
 
 
-def test_a_command_that_outlives_its_turn_is_counted_once(heard: Heard):
+@pytest.mark.parametrize("end", [70.5, 79])
+def test_a_command_that_outlives_its_turn_is_counted_once(heard: Heard, end: float):
     """Its end comes with a later turn's poll, under the call's own id."""
     heard.hear(2, "PreToolUse", FIRST, tool="Bash", tool_use_id="c")
     heard.hear(14, "Stop", FIRST)
     heard.hear(60, "UserPromptSubmit", FIRST, prompt="u")
     heard.observe(61, TranscriptRead)
     heard.hear(70, "PostToolUse", FIRST, prompt="u", tool="Bash", tool_use_id="c")
-    heard.observe(80, TranscriptRead)
+    heard.hear(end, "SessionEnd", FIRST)
+    heard.observe(end + 1, TranscriptRead)
     assert [(span.start, span.end) for span in heard.named("execute_tool")] == [
         ((START + 2) * 10**9, (START + 14) * 10**9)
     ]

@@ -172,11 +172,19 @@ def is_unexplained(session: SessionState, now: int) -> bool:
     return False
 
 
+def _is_written(session: SessionState, call: ToolCall) -> bool:
+    """Whether an end alone is of a call whose span there is, as of a command that outlived its turn.
+
+    Its start may still come, if it is another call of that id.
+    """
+    return call.post is not None and not call.at and call.id in session.closed
+
+
 def flush(step: Step, now: int, *, of: str | None = None) -> None:
     """Closes calls of which nothing is awaited any more at `now`, and all that are over of the prompt `of`."""
     session = step.session
     for call in list(session.calls.values()):
-        if call.post and not call.at and call.id in session.closed:  # a command of a turn that is over, or another's id
+        if call.post and _is_written(session, call):
             if now > call.post.at + REORDER:
                 del session.calls[call.id]
             continue
@@ -367,6 +375,9 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
     """Closes calls of a turn (or of a subagent) that nothing ended, at the end of what they ran in."""
     for call in list(step.session.calls.values()):
         if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
+            if _is_written(step.session, call):
+                del step.session.calls[call.id]
+                continue
             wait = dialogs.of_call(step, call)
             if call.post:
                 finish(step, call)
